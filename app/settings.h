@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The effective configuration of the program: one plain struct, filled from the table in settings.c. Each module gets only its own part. */
+#ifndef RINGFENCE_APP_SETTINGS_H
+#define RINGFENCE_APP_SETTINGS_H
+
+#include "base/config.h"
+#include "base/kafka.h"
+#include "ingest/ingest.h"
+#include "rules/rules.h"
+#include "scoring/store.h"
+#include "sinks/sinks.h"
+
+enum time_idle { TIME_IDLE_WALL, TIME_IDLE_OFF };
+enum keying { KEYING_REFUSE, KEYING_WARN };
+
+struct settings {
+	const char *deployment;
+	struct kafka_config kafka;
+	struct {
+		const char *cdr, *control;
+		bool create;
+		struct sink_topics out;
+	} topics;
+	struct ingest_config input;
+	int partitioner; /* enum partitioner: input.partitioner */
+	int keying;      /* enum keying: input.keying */
+	struct store_config store;
+	int64_t cache_bytes; /* state.cache_bytes: all shards of the process together */
+	struct config_strings rule_files;
+	struct rules_config policy;
+	struct {
+		int idle;                    /* enum time_idle */
+		int64_t idle_lag_ms;         /* 5 min */
+		int64_t allowed_lateness_ms; /* 6 h */
+	} time;
+	struct {
+		int64_t workers;
+		int64_t batch_records; /* 5000 */
+		int64_t batch_wait_ms;
+		int64_t changed_records; /* a cycle ends early at this many changed records */
+		int64_t changed_bytes;
+		int64_t timers;
+		int64_t drain_ms;
+		int64_t status_ms;                    /* the status line of run */
+		int64_t outbox_entries, outbox_bytes; /* a shard pauses at either, acknowledged ones gone */
+		bool webhooks;                        /* run the webhook sinks in this process */
+	} run;
+	struct {
+		int level; /* enum log_level */
+		bool mask_numbers;
+	} log;
+	struct config_list sinks; /* struct webhook_config */
+};
+
+extern const struct config_key settings_table[];
+
+/* Loads and checks everything that can be checked without connecting. `path` NULL: the defaults. Problems go to standard error. */
+enum err settings_load(const char *path, struct arena *a, struct settings *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How our librdkafka clients are set up: one place, so that consumer, producer and webhooks agree. */
+#ifndef RINGFENCE_BASE_KAFKA_H
+#define RINGFENCE_BASE_KAFKA_H
+
+#include "base/config.h"
+#include "base/err.h"
+
+#include <librdkafka/rdkafka.h>
+
+struct kafka_config {
+	const char *brokers; /* bootstrap list */
+	const char *group;
+	const char *client_id;
+	struct config_pairs properties; /* any librdkafka property; wins over ours, but for the few that correctness needs */
+	int64_t queue_bytes;            /* per consumer: what librdkafka may hold fetched and not yet read */
+	int start;                      /* enum kafka_start: where the CDR topic begins on first start */
+};
+
+enum kafka_start { KAFKA_EARLIEST, KAFKA_LATEST };
+
+/* Properties that a configuration may not change, for correctness rests on them (enable.auto.offset.store=false, auto.offset.reset=error,
+ * enable.idempotence=true, ...): NULL, or the reason. */
+const char *kafka_property_reserved(const char *name);
+
+/* Returns an owned conf (handed to rd_kafka_new) with brokers, client id "<client_id>-<suffix>", logging into ours and the user's properties.
+ * An unknown property or a bad value is ERR_CONFIG with librdkafka's own words. */
+enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, const char *suffix, rd_kafka_conf_t **out,
+			     struct err_text *why) MUST_CHECK;
+enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t **out, struct err_text *why) MUST_CHECK;
+
+/* Partition count of a topic; 0 if it does not exist. */
+enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms, int32_t *count, struct err_text *why) MUST_CHECK;
+/* Makes a topic (replication factor -1: the broker's default); `compact` sets cleanup.policy. An existing one is fine. */
+enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms,
+			    struct err_text *why) MUST_CHECK;
+
+#endif

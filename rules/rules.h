@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules: conditions over figures, the state of alerts, the phases of a number. Reads figures, keeps its state as one opaque
+ * section of the record, says events. No I/O, no clock: time comes in (DESIGN sections 8 and 9).
+ *
+ * A rule set is immutable once loaded and shared by all threads; the scratch is one per thread. */
+#ifndef RINGFENCE_RULES_RULES_H
+#define RINGFENCE_RULES_RULES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "schemas/cdr.h"
+#include "schemas/event.h"
+#include "scoring/features.h"
+
+/* ---- a rule set ---- */
+
+struct rules; /* one generation: rules of all files, compiled */
+
+/* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
+ * No files, or files without rules, are a rule set without rules. */
+enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
+enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems) MUST_CHECK; /* one file, from memory */
+/* A list of bare expressions as a rule set, for `features --expr`; rule i is expression i. */
+enum err rules_expressions(const char *const *exprs, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
+struct rules *rules_share(struct rules *r); /* one more owner (atomic count) */
+void rules_free(struct rules *r);           /* one owner less */
+
+uint32_t rules_cnt(const struct rules *r);
+const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
+
+/* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. */
+bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why);
+
+/* ---- policy: the life of a number ---- */
+
+struct rules_config {
+	int64_t rest_ms, limited_ms, moderate_ms; /* 30 d each */
+	int64_t limited_min, limited_max;         /* calls a day: 5, 10 */
+	int64_t moderate_min, moderate_max;       /* 10, 20 */
+	int64_t limited_talk_s;                   /* answered calls in limited last at least this long: 120 */
+	double moderate_new_share;                /* 0.3 */
+	int64_t hold_ms;                          /* after a release: at least 24 h */
+};
+
+/* ---- one subject at one time ---- */
+
+/* Filled by the pipeline for each call; the state bytes are the section that this stage owns. */
+struct rules_subject {
+	struct slice key;
+	enum subject_kind kind;
+	const uint8_t *state; /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
+	uint32_t state_len;
+	bool changed;   /* out: state is new (state_len 0: plain, nothing to remember) */
+	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none */
+};
+
+/* Events come out here in order. The pipeline adds cause, ordinal and sequence. Slices live until the scratch is reset with the batch. */
+typedef void rules_emit(void *ctx, struct event *e);
+
+struct rules_scratch;
+struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx);
+void rules_scratch_free(struct rules_scratch *s);
+void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
+/* The figures struct of the rule set, for figures_reset() by the pipeline. Borrowed; sized anew when the rule set changes. */
+struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r);
+
+/* After a CDR of the subject was applied and `f` points at it. `now` = the subject's clock. With no rule true and no state this touches nothing. */
+void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
+		   int64_t now_ms);
+/* A timer of the subject is due: fires what is due at exactly `due_ms`, in the order of DESIGN section 5. The figures are as of due_ms. */
+void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, int64_t due_ms,
+		    const char **timer /* out: its kind, static text, for the cause */);
+/* A command (quarantine, release; more with later parts) at its time. False: it does not apply (a release of an active number): no event. */
+struct rules_command {
+	bool quarantine; /* else release */
+	struct slice note, by;
+	int64_t time_ms;
+};
+bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+		      const struct rules_command *c);
+
+/* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out);
+
+/* What `state dump` shows of the section. */
+struct rules_view {
+	enum phase phase;
+	uint32_t episode;
+	int64_t phase_since_ms, until_ms; /* TIME_NONE: active from the start; no end */
+	const struct slice *open_alerts;  /* names, sorted; borrowed from the scratch */
+	uint32_t open_alert_cnt;
+	int64_t due_ms;
+};
+enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct rules_view *out) MUST_CHECK;
+
+#endif

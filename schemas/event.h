@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events as plain values (DESIGN sections 3 and 10): rules fill them, sinks write them. All slices are borrowed and
+ * valid until the batch is reset. */
+#ifndef RINGFENCE_SCHEMAS_EVENT_H
+#define RINGFENCE_SCHEMAS_EVENT_H
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* kind, topic, `type` behind "dev.ringfence." and before ".v1" */
+#define EVENT_KINDS(X)                              \
+	X(ALERT_RAISED, ALERTS, "alert.raised")     \
+	X(ALERT_FIRING, ALERTS, "alert.firing")     \
+	X(ALERT_RESOLVED, ALERTS, "alert.resolved") \
+	X(TRANSITION, TRANSITIONS, "transition")    \
+	X(VIOLATION, TRANSITIONS, "violation")      \
+	X(ADVISORY, ADVISORIES, "advisory")         \
+	X(CASE_STUDY, ADVISORIES, "case_study")     \
+	X(NUMBER, NUMBERS, "number")                \
+	X(DISPUTE, DISPUTES, "dispute")
+
+/* the topics of DESIGN section 10: enum, default name, file of `replay --out` */
+#define EVENT_TOPICS(X)                                              \
+	X(ALERTS, "ringfence.alerts", "alerts.jsonl")                \
+	X(TRANSITIONS, "ringfence.transitions", "transitions.jsonl") \
+	X(ADVISORIES, "ringfence.advisories", "advisories.jsonl")    \
+	X(NUMBERS, "ringfence.numbers", "numbers.jsonl")             \
+	X(DISPUTES, "ringfence.disputes", "disputes.jsonl")          \
+	X(DEAD_LETTERS, "ringfence.dead-letters", "dead-letters.jsonl")
+
+enum event_topic {
+#define X(n, name, file) TOPIC_##n,
+	EVENT_TOPICS(X)
+#undef X
+		TOPIC_CNT
+};
+
+enum event_kind {
+#define X(n, topic, type) EVENT_##n,
+	EVENT_KINDS(X)
+#undef X
+		EVENT_KIND_CNT
+};
+
+enum subject_kind { SUBJECT_NUMBER, SUBJECT_ACCOUNT, SUBJECT_TRUNK, SUBJECT_BLOCK };
+
+#define PHASES(X) X(ACTIVE, "active") X(AGING, "aging") X(REST, "rest") X(LIMITED, "limited") X(MODERATE, "moderate")
+
+enum phase {
+#define X(n, name) PHASE_##n,
+	PHASES(X)
+#undef X
+		PHASE_CNT
+};
+
+const char *phase_name(enum phase p);
+const char *event_type(enum event_kind k); /* "alert.raised" */
+enum event_topic event_topic(enum event_kind k);
+const char *event_topic_default(enum event_topic t); /* "ringfence.alerts" */
+const char *event_topic_file(enum event_topic t);    /* "alerts.jsonl" */
+
+/* What set an event off. */
+enum cause_kind { CAUSE_CDR, CAUSE_TIMER, CAUSE_COMMAND };
+
+struct cause {
+	enum cause_kind kind;
+	struct slice topic; /* CDR: topic, partition, offset, record_id */
+	int32_t partition;
+	int64_t offset;
+	struct slice record_id;
+	const char *timer; /* timer: its kind ("phase_end", "alert"), static text */
+	int64_t due_ms;
+	struct slice command; /* command: its id */
+};
+
+/* One figure that an expression names. */
+enum value_type { VALUE_INT, VALUE_DOUBLE, VALUE_STRING, VALUE_BOOL };
+
+struct value {
+	enum value_type type;
+	union {
+		int64_t i;
+		double d;
+		bool b;
+		struct slice s;
+	};
+};
+
+struct event_figure {
+	struct slice text; /* as in the expression: calls["1h"] */
+	struct value value;
+};
+
+struct event_pair {
+	struct slice name, value;
+};
+
+/* Caps of a phase; -1 (or a negative share) where there is none: null in JSON. */
+struct event_caps {
+	int32_t daily_min, daily_max;
+	int32_t known_contacts_only; /* 1, 0, or -1 */
+	int32_t min_talk_s;
+	double new_contact_share_max;
+};
+
+struct event_alert {
+	struct slice rule, severity, mode, expr, rule_source;
+	int64_t since_ms;
+	const struct event_figure *figures;
+	uint32_t figure_cnt;
+	const struct event_pair *labels, *annotations;
+	uint32_t label_cnt, annotation_cnt;
+};
+
+struct event_transition {
+	enum phase from, to;
+	const char *reason;  /* "rule", "command", "timer", "violation" */
+	struct slice detail; /* rule name, note of the command, ... */
+	int64_t until_ms;    /* TIME_NONE: null */
+	struct event_caps caps;
+};
+
+struct event_number {
+	enum phase phase;
+	bool tombstone; /* plainly active again: delete the key */
+	int64_t phase_since_ms, until_ms;
+	struct event_caps caps;
+	struct slice today;              /* local day, YYYY-MM-DD */
+	int32_t today_calls, today_left; /* left: -1 = no cap */
+	int32_t health;                  /* -1: too little data */
+	const struct slice *open_alerts; /* rule names */
+	uint32_t open_alert_cnt;
+};
+
+struct event_advisory {
+	const char *topic;
+	struct slice detail;
+};
+
+struct event {
+	enum event_kind kind;
+	enum subject_kind subject_kind;
+	struct slice subject; /* key as in DESIGN section 7, "Whom" */
+	int64_t time_ms;      /* when it was true */
+	uint64_t sequence;    /* counted per subject */
+	uint32_t episode;
+	uint64_t fingerprint; /* of the rule; 0 if no rule is meant */
+	const char *step;     /* policy or dispute step, "" if none: part of the id */
+	uint32_t ordinal;     /* among the events of this cause */
+	struct cause cause;
+	union {
+		struct event_alert alert;
+		struct event_transition transition;
+		struct event_number number;
+		struct event_advisory advisory;
+	};
+};
+
+#endif

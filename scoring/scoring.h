@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scoring: the memory of a subject (window, counts, contacts) and the figures read from it. Time comes in; no clock is read.
+ *
+ * A shard keeps its subjects in a `struct table`, a cache in front of the store. One thread uses a table at a time. */
+#ifndef RINGFENCE_SCORING_SCORING_H
+#define RINGFENCE_SCORING_SCORING_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "schemas/cdr.h"
+#include "schemas/event.h"
+#include "scoring/features.h"
+
+/* ---- a subject in memory ---- */
+
+#define SUBJECT_KEY_MAX 200 /* bytes of a key; longer account or trunk names are refused by ingest */
+
+struct calls; /* windows and distinct counts, scoring's own */
+
+struct subject {
+	/* read by everybody, written by scoring */
+	int64_t clock_ms;               /* largest event time of its own CDRs; TIME_NONE before the first */
+	int64_t first_seen_ms;          /* smallest event time of anything seen of it; TIME_NONE before the first */
+	int64_t since_ms;               /* when this record began (shard's clock) */
+	uint64_t calls, answered, late; /* lifetime: exact, since `since` */
+	uint64_t talk_ms;
+	/* of the pipeline: kept in the record, opaque to scoring */
+	uint64_t sequence; /* of its last event; a new record starts at since_ms */
+	uint8_t *state;    /* the rules stage's section; owned by the table; NULL if empty */
+	uint32_t state_len;
+	/* scoring's own */
+	struct calls *history;
+	uint64_t key_hash;
+	uint32_t next_dirty; /* list of changed subjects of the cycle */
+	bool dirty;
+	uint8_t kind; /* enum subject_kind */
+	uint8_t key_len;
+	char *key; /* owned by the table, not terminated */
+};
+
+static inline struct slice subject_key(const struct subject *s)
+{
+	return (struct slice){s->key, s->key_len};
+}
+
+enum subject_kind subject_kind_of(struct slice key); /* by its prefix: '+', "account:", "trunk:", "block:" */
+
+/* ---- the table of a shard ---- */
+
+struct table;
+
+/* `ceiling_bytes`: what the cache may hold before clean subjects are evicted at the end of a cycle, least recently used first (roughly); 0 = no
+ * ceiling (memory store: the table is the store). */
+struct table *table_new(int64_t ceiling_bytes);
+void table_free(struct table *t);
+void table_clear(struct table *t); /* drops every subject: after a fence */
+
+/* NULL if it is not in the table: it may be in the store. */
+struct subject *table_find(struct table *t, struct slice key, uint64_t key_hash);
+void table_prefetch(const struct table *t, uint64_t key_hash); /* a hint to the CPU, ahead of table_find */
+/* A new, empty subject. The pointer is stable until eviction or clear. Must not be in the table already. */
+struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, int64_t since_ms);
+/* A subject from its stored record (record_decode). ERR_CORRUPT: bad checksum, newer version, or not a record; nothing is added. */
+enum err table_load(struct table *t, struct slice key, uint64_t key_hash, struct slice record, struct subject **out,
+		    struct err_text *why) MUST_CHECK;
+
+void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, uint32_t len); /* copies; marks dirty */
+void table_mark(struct table *t, struct subject *s);                                          /* changed in this cycle; idempotent */
+/* The changed subjects of the cycle in the order of first change; *s = NULL first. False at the end. */
+bool table_next_dirty(struct table *t, struct subject **s);
+uint32_t table_dirty_cnt(const struct table *t);
+void table_clean(struct table *t); /* the cycle's changes are handed to the store: no subject is dirty any more */
+/* Evicts clean subjects down to the ceiling; call between cycles only. */
+void table_evict(struct table *t);
+uint64_t table_subjects(const struct table *t);
+int64_t table_bytes(const struct table *t);
+/* Every subject, in no order: *at = 0 first. NULL at the end. */
+struct subject *table_each(struct table *t, uint64_t *at);
+
+/* ---- a call arrives ---- */
+
+enum call_fate {
+	CALL_APPLIED,   /* in order, or late within allowed lateness: rules are evaluated */
+	CALL_LATE_KEPT, /* older than allowed lateness, inside 31 days: put in its place, rules are not evaluated */
+	CALL_DUPLICATE, /* same event time and id hash as one of the newest 128: changes nothing */
+	CALL_TOO_LATE,  /* event time <= clock - 31 d: changes nothing, dead letter */
+};
+
+/* Puts a usable CDR (use == CDR_COUNT) into its caller's record. `*late` is set if its event time is before the subject's clock.
+ * Amortised O(1), allocates from the table's pools only. Marks the subject dirty if it changed. */
+enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late);
+
+/* ---- figures ---- */
+
+/* Points `f` at a subject as of a time (never before its clock) and forgets what was filled. keys, n, filled, values are already set. */
+void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms);
+
+/* ---- the record: stored form of a subject ---- */
+
+/* Appends the record to `out`: versioned, packed, checksummed; the layout is drawn in record.c. */
+void record_encode(const struct subject *s, struct buf *out);
+
+#endif
