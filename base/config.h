@@ -47,8 +47,9 @@ struct config_key {
 	const char *path; /* "state.redis.url"; in an item table: without the list's own path */
 	enum config_type type;
 	size_t offset;
-	int64_t min, max;               /* INT, BYTES, DURATION (ms); both 0: no check. STRING, SECRET, lists: min 1 = must not be empty */
-	const char *dflt;               /* as text; NULL: the key must be given */
+	int64_t min, max;               /* INT, BYTES, DURATION (ms); both 0: no check; max < min: no upper
+	                                   bound. STRING, SECRET, lists: min 1 = must not be empty */
+	const char *dflt;               /* as text; NULL: the key must be given. STRINGS, PATHS: "a,b"; PAIRS, LIST: "" (or NULL) */
 	const char *unit;               /* for the reference, may be NULL */
 	const char *choices;            /* ENUM */
 	const char *help;               /* one or two sentences */
@@ -65,6 +66,10 @@ enum err config_parse(struct slice text, const char *name, const char *folder, c
 		      struct buf *problems) MUST_CHECK;
 /* Only the defaults; keys that must be given are left zero. */
 void config_defaults(const struct config_key *table, void *out, struct arena *a);
+
+/* A problem found after loading, in the same form: looks up where `path` ("topics.cdr", "sinks[1].url") stands in `file`, or else the group it
+ * would stand in. `file` NULL: there is no place to name. */
+void config_problem(const char *file, const char *path, struct buf *problems, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 void config_print(const struct config_key *table, const void *values, struct buf *yaml); /* effective values, secrets as "(secret)" */
 void config_reference(const struct config_key *table, struct buf *markdown);             /* a table of all keys */

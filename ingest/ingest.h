@@ -26,6 +26,9 @@ void decode_json(struct slice payload, const struct ingest_config *c, struct are
  * (DESIGN section 7). `out` holds what was received. */
 void cdr_normalise(struct cdr *out, struct arena *a);
 
+/* For a record without an id: the source makes one (topic-partition-offset). Sets record_id and id_hash. */
+void cdr_set_id(struct cdr *c, struct slice id);
+
 /* Disposition from an explicit one, answer time, SIP status, Q.850 cause (interop section 12). */
 enum disposition disposition_of(const struct cdr *c);
 

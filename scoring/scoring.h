@@ -70,6 +70,7 @@ void table_mark(struct table *t, struct subject *s);                            
 /* The changed subjects of the cycle in the order of first change; *s = NULL first. False at the end. */
 bool table_next_dirty(struct table *t, struct subject **s);
 uint32_t table_dirty_cnt(const struct table *t);
+int64_t table_dirty_bytes(const struct table *t); /* about what the changed records take when stored */
 void table_clean(struct table *t); /* the cycle's changes are handed to the store: no subject is dirty any more */
 /* Evicts clean subjects down to the ceiling; call between cycles only. */
 void table_evict(struct table *t);

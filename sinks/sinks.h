@@ -42,6 +42,9 @@ enum err message_decode(struct slice bytes, struct message *out) MUST_CHECK;
 /* One structured CloudEvent, minified, without a newline: a line of `replay --out`, the body of a webhook. A tombstone has "data":null. */
 void message_structured(const struct message *m, struct buf *out);
 
+/* A message of one of our topics, read back from its ce_ headers and value; borrows from `rkm`. ERR_INPUT: it is not a CloudEvent in binary mode. */
+enum err message_from_kafka(const rd_kafka_message_t *rkm, enum event_topic topic, struct message *out) MUST_CHECK;
+
 /* ---- dead letters ---- */
 
 struct dead_letter {

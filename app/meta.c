@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/meta.h"
+
+#include "base/hash.h"
+
+#define META_VERSION 1
+
+void meta_encode(const struct meta *m, struct buf *out)
+{
+	size_t from = out->len;
+	buf_put(out, m->id, COMMIT_ID_BYTES);
+	buf_put_u8(out, META_VERSION);
+	buf_put_slice(out, m->deployment);
+	buf_put_slice(out, m->topic);
+	buf_put_varint(out, (uint64_t)m->partition);
+	buf_put_varint(out, (uint64_t)m->partitions);
+	buf_put_varint(out, m->epoch);
+	buf_put_zigzag(out, m->cdr_next);
+	buf_put_zigzag(out, m->control_next);
+	buf_put_zigzag(out, m->cdr_clock_ms);
+	buf_put_zigzag(out, m->clock_ms);
+	buf_put_zigzag(out, m->produced_ms);
+	buf_put_u8(out, m->backfill);
+	buf_put_zigzag(out, m->command_ms);
+	buf_put_varint(out, m->outbox_next);
+#define X(name, text) buf_put_varint(out, m->counts.name);
+	META_COUNTS(X)
+#undef X
+	buf_put_u32(out, (uint32_t)hash64(out->data + from, out->len - from, 0));
+}
+
+enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why)
+{
+	*out = (struct meta){0};
+	if (bytes.len < COMMIT_ID_BYTES + 5)
+		return err_set(why, ERR_CORRUPT, "the shard's meta value is cut off at %u bytes", bytes.len);
+	struct reader r = reader_of(bytes.p, bytes.len - 4);
+	memcpy(out->id, reader_take(&r, COMMIT_ID_BYTES), COMMIT_ID_BYTES);
+	uint8_t version = reader_u8(&r);
+	if (version > META_VERSION)
+		return err_set(why, ERR_CORRUPT, "the shard's meta value has form %u, this program knows up to %u: it was written by a newer version",
+			       version, META_VERSION);
+	struct reader sum = reader_of(bytes.p + bytes.len - 4, 4);
+	if (reader_u32(&sum) != (uint32_t)hash64(bytes.p, bytes.len - 4, 0))
+		return err_set(why, ERR_CORRUPT, "the shard's meta value is damaged (checksum)");
+	out->deployment = reader_slice(&r);
+	out->topic = reader_slice(&r);
+	out->partition = (int32_t)reader_varint(&r);
+	out->partitions = (int32_t)reader_varint(&r);
+	out->epoch = reader_varint(&r);
+	out->cdr_next = reader_zigzag(&r);
+	out->control_next = reader_zigzag(&r);
+	out->cdr_clock_ms = reader_zigzag(&r);
+	out->clock_ms = reader_zigzag(&r);
+	out->produced_ms = reader_zigzag(&r);
+	out->backfill = reader_u8(&r);
+	out->command_ms = reader_zigzag(&r);
+	out->outbox_next = reader_varint(&r);
+#define X(name, text) out->counts.name = reader_varint(&r);
+	META_COUNTS(X)
+#undef X
+	if (r.bad)
+		return err_set(why, ERR_CORRUPT, "the shard's meta value is damaged (length)");
+	return ERR_OK;
+}

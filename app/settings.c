@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All keys of the configuration, and what must hold between them. */
+#include "app/settings.h"
+#include "base/log.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#define ROW(path_, type_, member, dflt_, ...)                                                                                  \
+	{                                                                                                                      \
+		.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct settings, member), .dflt = dflt_, __VA_ARGS__ \
+	}
+#define SINK(path_, type_, member, dflt_, ...)                                                                                       \
+	{                                                                                                                            \
+		.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct webhook_config, member), .dflt = dflt_, __VA_ARGS__ \
+	}
+#define NOT_EMPTY .min = 1, .max = 0
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+static const struct config_key sink_table[] = {
+	SINK("name", STRING, name, NULL, NOT_EMPTY,
+	     .help = "Name of the sink, in logs and in the name of its consumer group. Letters, digits, `.`, `_`, `-`."),
+	SINK("kind", ENUM, kind, NULL, .choices = "kafka|webhook",
+	     .help = "`webhook` posts events to a URL. `kafka` stands for the event topics, which are always written."),
+	SINK("preset", ENUM, preset, "standard-webhooks", .choices = "standard-webhooks|cloudevents",
+	     .help = "What a webhook posts: a CloudEvent signed as Standard Webhooks say, or the bare structured CloudEvent."),
+	SINK("url", STRING, url, "", .help = "Where a webhook posts to: `http://` or `https://`. Redirects are not followed."),
+	SINK("secret", SECRET, secret, "", .help = "Signing secret of a webhook: `whsec_` and base64, or plain bytes."),
+	SINK("allow_private", BOOL, allow_private, "false",
+	     .help = "Lets a webhook reach loopback, private and link-local addresses, which are refused otherwise."),
+	SINK("timeout", DURATION, timeout_ms, "15s", .min = 100, .max = 5 * MINUTE_MS, .help = "How long one request may take."),
+	SINK("retry_first", DURATION, retry_first_ms, "1s", .min = 10, .max = HOUR_MS,
+	     .help = "Pause after the first failure; it doubles, with jitter, at each further one."),
+	SINK("retry_most", DURATION, retry_most_ms, "5m", .min = 10, .max = DAY_MS, .help = "The longest pause between two tries."),
+	SINK("topics", STRINGS, topics, "",
+	     .help = "Which events a webhook gets: `alerts`, `transitions`, `advisories`, `numbers`, `disputes`. Empty: alerts and "
+		     "transitions."),
+	{.path = NULL},
+};
+
+const struct config_key settings_table[] = {
+	ROW("deployment", STRING, deployment, "ringfence", NOT_EMPTY,
+	    .help = "Name of this deployment, in the `source` of every event and as the owner of the stored state. All replicas share it, "
+		    "no "
+		    "other deployment does. Letters, digits, `.`, `_`, `-`."),
+
+	ROW("kafka.brokers", STRING, kafka.brokers, "127.0.0.1:9092", NOT_EMPTY, .help = "Brokers to begin with: `host:port,host:port`."),
+	ROW("kafka.group", STRING, kafka.group, "ringfence", NOT_EMPTY,
+	    .help = "Consumer group; processes of one group share the shards. A webhook reads in `<group>.webhook.<name>`."),
+	ROW("kafka.client_id", STRING, kafka.client_id, "ringfence", NOT_EMPTY,
+	    .help = "Client id towards the brokers; each client of a process appends what it is for."),
+	ROW("kafka.properties", PAIRS, kafka.properties, "",
+	    .help = "Any property of librdkafka, as `name: value`: security, timeouts, fetch sizes. Wins over Ringfence's own, but for the "
+		    "few "
+		    "that correctness rests on."),
+	ROW("kafka.start", ENUM, kafka.start, "earliest", .choices = "earliest|latest",
+	    .help = "Where the CDR topic begins on the very first start; afterwards the stored position decides."),
+	ROW("kafka.queue_bytes", BYTES, kafka.queue_bytes, "64MiB", .min = MIB, .max = GIB,
+	    .help = "How much one consumer may hold fetched and not yet read."),
+
+	ROW("topics.cdr", STRING, topics.cdr, "cdr", NOT_EMPTY, .help = "The topic of CDRs, keyed by calling number."),
+	ROW("topics.control", STRING, topics.control, "ringfence.control", NOT_EMPTY,
+	    .help = "The topic of commands, with as many partitions as the CDR topic."),
+	ROW("topics.create", BOOL, topics.create, "true",
+	    .help = "Makes missing topics of Ringfence's own at start, with the CDR topic's partition count."),
+	ROW("topics.alerts", STRING, topics.out.name[TOPIC_ALERTS], "ringfence.alerts", NOT_EMPTY,
+	    .help = "Alerts: raised, still firing, resolved."),
+	ROW("topics.transitions", STRING, topics.out.name[TOPIC_TRANSITIONS], "ringfence.transitions", NOT_EMPTY,
+	    .help = "Every phase change and violation."),
+	ROW("topics.advisories", STRING, topics.out.name[TOPIC_ADVISORIES], "ringfence.advisories", NOT_EMPTY,
+	    .help = "Advice, and case studies of finished episodes."),
+	ROW("topics.numbers", STRING, topics.out.name[TOPIC_NUMBERS], "ringfence.numbers", NOT_EMPTY,
+	    .help = "The present state of each number that is not plainly active (compacted)."),
+	ROW("topics.disputes", STRING, topics.out.name[TOPIC_DISPUTES], "ringfence.disputes", NOT_EMPTY, .help = "Dispute steps."),
+	ROW("topics.dead_letters", STRING, topics.out.name[TOPIC_DEAD_LETTERS], "ringfence.dead-letters", NOT_EMPTY,
+	    .help = "Input that could not be used: original bytes, reason in headers."),
+
+	ROW("input.format", ENUM, input.format, "json", .choices = "json", .help = "Form of the records on the CDR topic."),
+	ROW("input.max_record_bytes", BYTES, input.max_record_bytes, "1MiB", .min = 256, .max = 64 * MIB,
+	    .help = "A longer record is a dead letter `too_long`."),
+	ROW("input.partitioner", ENUM, partitioner, "murmur2", .choices = "murmur2|crc32",
+	    .help = "How the producers of the CDR topic choose a partition: `murmur2` as Java and kafkajs, `crc32` as librdkafka by "
+		    "default."),
+	ROW("keying", ENUM, keying, "refuse", .choices = "refuse|warn",
+	    .help = "What to do if more than 1 % of the first 10,000 records are not on the partition of their calling number: stop, or "
+		    "warn and go on."),
+
+	ROW("state.store", ENUM, store.kind, "redis", .choices = "redis|embedded|memory",
+	    .help = "Where state and positions are kept: Redis, one local file (single process), or nowhere (tests)."),
+	ROW("state.redis.url", STRING, store.redis_url, "redis://127.0.0.1:6379/0", NOT_EMPTY,
+	    .help = "`redis://[user[:password]@]host[:port][/db]` or `unix:///path[?db=N]`."),
+	ROW("state.redis.password", SECRET, store.redis_password, "", .help = "Password of Redis; wins over one in the URL."),
+	ROW("state.redis.timeout", DURATION, store.redis_timeout_ms, "5s", .min = 50, .max = 10 * MINUTE_MS,
+	    .help = "How long connecting and each answer may take before Redis counts as away."),
+	ROW("state.embedded.path", PATH, store.path, "ringfence.lmdb", NOT_EMPTY, .help = "File of the embedded store."),
+	ROW("state.embedded.map_bytes", BYTES, store.map_bytes, "64GiB", .min = MIB, .max = 16384 * GIB,
+	    .help = "Largest size of that file. Address space, not memory or disk."),
+	ROW("state.cache_bytes", BYTES, cache_bytes, "1GiB", .min = MIB, .max = 16384 * GIB,
+	    .help = "Memory for records in front of the store, all shards of the process together."),
+
+	ROW("rules.files", PATHS, rule_files, "", .help = "Rule files. None: nothing fires, figures and phases go on."),
+
+	ROW("policy.rest.duration", DURATION, policy.rest_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
+	    .help = "How long a quarantined number rests: no calls. Whole days."),
+	ROW("policy.limited.duration", DURATION, policy.limited_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
+	    .help = "How long the phase `limited` lasts. Whole days."),
+	ROW("policy.limited.daily_min", INT, policy.limited_min, "5", .min = 0, .max = 100000,
+	    .help = "Calls a day that a limited number should make at least; advice, not a violation."),
+	ROW("policy.limited.daily_max", INT, policy.limited_max, "10", .min = 0, .max = 100000, .unit = "calls a day",
+	    .help = "Calls a day that a limited number may make."),
+	ROW("policy.limited.min_talk_s", INT, policy.limited_talk_s, "120", .min = 0, .max = 3600, .unit = "seconds",
+	    .help = "A limited number's answered calls last at least this long."),
+	ROW("policy.moderate.duration", DURATION, policy.moderate_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
+	    .help = "How long the phase `moderate` lasts. Whole days."),
+	ROW("policy.moderate.daily_min", INT, policy.moderate_min, "10", .min = 0, .max = 100000,
+	    .help = "Calls a day that a moderate number should make at least; advice, not a violation."),
+	ROW("policy.moderate.daily_max", INT, policy.moderate_max, "20", .min = 0, .max = 100000, .unit = "calls a day",
+	    .help = "Calls a day that a moderate number may make."),
+	ROW("policy.moderate.new_contact_share_max", DOUBLE, policy.moderate_new_share, "0.3", .min = 0, .max = 1,
+	    .help = "Largest share of a moderate number's calls in a day that go to contacts not known."),
+	ROW("policy.hold", DURATION, policy.hold_ms, "24h", .min = 0, .max = 365 * DAY_MS,
+	    .help = "After a release rules alert but do not quarantine for at least this long."),
+
+	ROW("time.idle", ENUM, time.idle, "wall", .choices = "wall|off",
+	    .help = "Lets timers of a partition without new records run by wall time; `off` keeps its clock at the last CDR (backfills)."),
+	ROW("time.idle_lag", DURATION, time.idle_lag_ms, "5m", .min = 0, .max = DAY_MS,
+	    .help = "How far that wall time stays behind, so that slow CDRs still come before the timers."),
+	ROW("time.allowed_lateness", DURATION, time.allowed_lateness_ms, "6h", .min = 0, .max = 31 * DAY_MS,
+	    .help = "A CDR this much older than its number's clock still has rules evaluated; an older one is only counted in."),
+
+	ROW("run.workers", INT, run.workers, "1", .min = 1, .max = 256,
+	    .help = "Threads; each owns shards, a consumer and store connections of its own."),
+	ROW("run.batch_records", INT, run.batch_records, "5000", .min = 1, .max = 1000000,
+	    .help = "A cycle polls at most this many records."),
+	ROW("run.batch_wait", DURATION, run.batch_wait_ms, "100ms", .min = 1, .max = MINUTE_MS,
+	    .help = "A cycle waits at most this long for its batch to fill."),
+	ROW("run.changed_records", INT, run.changed_records, "5000", .min = 1, .max = 1000000,
+	    .help = "A cycle ends early once it changed this many subjects."),
+	ROW("run.changed_bytes", BYTES, run.changed_bytes, "4MiB", .min = 64 * KIB, .max = GIB,
+	    .help = "A cycle ends early once its changed records are this large."),
+	ROW("run.timers", INT, run.timers, "1000", .min = 1, .max = 1000000, .help = "A cycle ends early once it fired this many timers."),
+	ROW("run.drain", DURATION, run.drain_ms, "20s", .min = 0, .max = HOUR_MS,
+	    .help = "At SIGTERM: how long events under way and webhook requests may take to end. Stay below the grace period of what runs "
+		    "it."),
+	ROW("run.status", DURATION, run.status_ms, "5s", .min = 0, .max = HOUR_MS,
+	    .help = "How often the status line is written; `0s`: never."),
+	ROW("run.outbox_entries", INT, run.outbox_entries, "10000", .min = 1, .max = 10000000,
+	    .help = "A shard pauses while this many of its events are not acknowledged by their topic."),
+	ROW("run.outbox_bytes", BYTES, run.outbox_bytes, "64MiB", .min = MIB, .max = 16 * GIB,
+	    .help = "A shard pauses while its events not acknowledged are this large."),
+	ROW("run.webhooks", BOOL, run.webhooks, "true", .help = "Runs the webhook sinks in this process; `false` leaves them to another."),
+
+	ROW("log.level", ENUM, log.level, "info", .choices = "debug|info|warn|error",
+	    .help = "The least important lines that are written."),
+	ROW("log.mask_numbers", BOOL, log.mask_numbers, "false", .help = "Writes phone numbers into logs as `+1555*****00`."),
+
+	ROW("sinks", LIST, sinks, "", .items = sink_table, .item_bytes = sizeof(struct webhook_config),
+	    .help = "Where events go besides their topics."),
+	{.path = NULL},
+};
+
+/* ---- what must hold between keys ---- */
+
+/* What is being checked: `problem` writes one line with its place. */
+struct check {
+	const char *file; /* NULL: defaults */
+	const struct settings *s;
+	struct buf problems;
+};
+
+static bool plain_name(const char *s, size_t most)
+{
+	size_t n = 0;
+	for (; s[n]; n++)
+		if (!isalnum((unsigned char)s[n]) && !strchr("._-", s[n]))
+			return false;
+	return n > 0 && n <= most;
+}
+
+static void check_topics(struct check *c)
+{
+	const struct settings *s = c->s;
+	const struct {
+		const char *key, *name;
+	} t[] = {
+		{"topics.cdr", s->topics.cdr},
+		{"topics.control", s->topics.control},
+		{"topics.alerts", s->topics.out.name[TOPIC_ALERTS]},
+		{"topics.transitions", s->topics.out.name[TOPIC_TRANSITIONS]},
+		{"topics.advisories", s->topics.out.name[TOPIC_ADVISORIES]},
+		{"topics.numbers", s->topics.out.name[TOPIC_NUMBERS]},
+		{"topics.disputes", s->topics.out.name[TOPIC_DISPUTES]},
+		{"topics.dead_letters", s->topics.out.name[TOPIC_DEAD_LETTERS]},
+	};
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		if (!plain_name(t[i].name, 249) || strcmp(t[i].name, ".") == 0 || strcmp(t[i].name, "..") == 0)
+			config_problem(c->file, t[i].key, &c->problems,
+				       "\"%.80s\" is no topic name: letters, digits, '.', '_', '-', at most 249", t[i].name);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(t[i].name, t[j].name) == 0)
+				config_problem(c->file, t[i].key, &c->problems, "the same topic as %s (%s): each needs its own", t[j].key,
+					       t[i].name);
+	}
+}
+
+static bool is_sink_topic(const char *name)
+{
+	static const char *const names[] = {"alerts", "transitions", "advisories", "numbers", "disputes"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void check_webhook(struct check *c, const struct webhook_config *w, uint32_t i)
+{
+	char key[40];
+	snprintf(key, sizeof key, "sinks[%u].url", i);
+	if (!w->url[0])
+		config_problem(c->file, key, &c->problems, "missing: a webhook needs one, as in https://example.org/hook");
+	else if (strncmp(w->url, "http://", 7) != 0 && strncmp(w->url, "https://", 8) != 0)
+		config_problem(c->file, key, &c->problems, "must begin with http:// or https://");
+	snprintf(key, sizeof key, "sinks[%u].secret", i);
+	if (w->preset == PRESET_STANDARD_WEBHOOKS && !w->secret[0])
+		config_problem(c->file, key, &c->problems, "missing: standard-webhooks signs with it; give secret or secret_file");
+	snprintf(key, sizeof key, "sinks[%u].retry_most", i);
+	if (w->retry_most_ms < w->retry_first_ms)
+		config_problem(c->file, key, &c->problems, "must not be shorter than retry_first");
+}
+
+static void check_sink(struct check *c, const struct webhook_config *all, uint32_t i)
+{
+	const struct webhook_config *w = &all[i];
+	char key[40];
+	snprintf(key, sizeof key, "sinks[%u].name", i);
+	if (!plain_name(w->name, 100))
+		config_problem(c->file, key, &c->problems, "\"%.80s\" is no name: letters, digits, '.', '_', '-', at most 100", w->name);
+	for (uint32_t j = 0; j < i; j++)
+		if (strcmp(all[j].name, w->name) == 0)
+			config_problem(c->file, key, &c->problems, "\"%.80s\" is the name of sinks[%u] already", w->name, j);
+	if (w->kind == SINK_WEBHOOK)
+		check_webhook(c, w, i);
+	else if (w->url[0] || w->secret[0]) {
+		snprintf(key, sizeof key, "sinks[%u].kind", i);
+		config_problem(c->file, key, &c->problems, "url and secret are for kind webhook");
+	}
+	for (uint32_t t = 0; t < w->topics.n; t++) {
+		snprintf(key, sizeof key, "sinks[%u].topics[%u]", i, t);
+		if (!is_sink_topic(w->topics.v[t]))
+			config_problem(c->file, key, &c->problems,
+				       "\"%.80s\" is not one of alerts, transitions, advisories, numbers, disputes", w->topics.v[t]);
+	}
+}
+
+static void check_days(struct check *c, const char *key, int64_t ms)
+{
+	if (ms % DAY_MS)
+		config_problem(c->file, key, &c->problems, "a phase lasts whole days of 24 h, as in 30d");
+}
+
+static void check_policy(struct check *c)
+{
+	const struct rules_config *p = &c->s->policy;
+	check_days(c, "policy.rest.duration", p->rest_ms);
+	check_days(c, "policy.limited.duration", p->limited_ms);
+	check_days(c, "policy.moderate.duration", p->moderate_ms);
+	if (p->limited_min > p->limited_max)
+		config_problem(c->file, "policy.limited.daily_min", &c->problems, "must not be above policy.limited.daily_max (%lld)",
+			       (long long)p->limited_max);
+	if (p->moderate_min > p->moderate_max)
+		config_problem(c->file, "policy.moderate.daily_min", &c->problems, "must not be above policy.moderate.daily_max (%lld)",
+			       (long long)p->moderate_max);
+}
+
+static void check_sizes(struct check *c)
+{
+	const struct settings *s = c->s;
+	if (s->input.max_record_bytes > s->kafka.queue_bytes)
+		config_problem(c->file, "kafka.queue_bytes", &c->problems, "must not be below input.max_record_bytes (%lld)",
+			       (long long)s->input.max_record_bytes);
+	if (!plain_name(s->deployment, 100))
+		config_problem(c->file, "deployment", &c->problems, "\"%.80s\" is no name: letters, digits, '.', '_', '-', at most 100",
+			       s->deployment);
+}
+
+enum err settings_load(const char *path, struct arena *a, struct settings *out)
+{
+	struct check c = {.file = path, .s = out};
+	enum err e = ERR_OK;
+	memset(out, 0, sizeof *out);
+	if (path)
+		e = config_load(path, settings_table, out, a, &c.problems);
+	else
+		config_defaults(settings_table, out, a);
+	if (!e) { /* after problems, values may be missing */
+		check_sizes(&c);
+		check_topics(&c);
+		check_policy(&c);
+		const struct webhook_config *sinks = out->sinks.v;
+		for (uint32_t i = 0; i < out->sinks.n; i++)
+			check_sink(&c, sinks, i);
+		e = c.problems.len ? ERR_CONFIG : ERR_OK;
+	}
+	if (c.problems.len)
+		fprintf(stderr, "%.*s", (int)c.problems.len, (const char *)c.problems.data);
+	buf_release(&c.problems);
+	return e;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a shard and its input. Its cycle is in pipeline.c. */
+#include "app/shard.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+/* ---- what the shards share ---- */
+
+enum err pipeline_init(struct pipeline *p, const struct settings *settings, bool resident, struct err_text *why)
+{
+	*p = (struct pipeline){.settings = settings, .resident = resident, .ops = store_ops((enum store_kind)settings->store.kind)};
+	pthread_mutex_init(&p->rules_lock, NULL);
+	return p->ops->open(&settings->store, false, &p->store, why);
+}
+
+void pipeline_release(struct pipeline *p)
+{
+	if (p->store)
+		p->ops->close(p->store);
+	if (p->rules)
+		rules_free(p->rules);
+	if (p->ops)
+		pthread_mutex_destroy(&p->rules_lock);
+	*p = (struct pipeline){0};
+}
+
+void pipeline_set_rules(struct pipeline *p, struct rules *r)
+{
+	pthread_mutex_lock(&p->rules_lock);
+	struct rules *old = p->rules;
+	p->rules = r;
+	atomic_fetch_add(&p->rules_generation, 1);
+	pthread_mutex_unlock(&p->rules_lock);
+	if (old)
+		rules_free(old);
+}
+
+/* ---- keys asked ---- */
+
+static uint32_t asked_slot(const struct asked *a, struct slice key, uint64_t hash)
+{
+	uint32_t i = (uint32_t)(hash >> 32) & (a->slot_cnt - 1);
+	for (; a->slots[i]; i = (i + 1) & (a->slot_cnt - 1)) {
+		uint32_t k = a->slots[i] - 1;
+		if (a->hashes[k] == hash && slice_eq(a->keys[k], key))
+			break;
+	}
+	return i;
+}
+
+bool asked_has(const struct asked *a, struct slice key, uint64_t hash)
+{
+	return a->cnt > 0 && a->slots[asked_slot(a, key, hash)] != 0;
+}
+
+bool asked_add(struct asked *a, struct slice key, uint64_t hash)
+{
+	if (a->cnt == a->cap)
+		return false; /* the cycle ends before the records that were not asked for */
+	uint32_t i = asked_slot(a, key, hash);
+	if (a->slots[i])
+		return false;
+	a->keys[a->cnt] = key;
+	a->hashes[a->cnt] = hash;
+	a->slots[i] = ++a->cnt;
+	return true;
+}
+
+void asked_reset(struct asked *a)
+{
+	if (a->cnt)
+		memset(a->slots, 0, a->slot_cnt * sizeof *a->slots);
+	a->cnt = 0;
+}
+
+static void asked_init(struct asked *a, uint32_t cap)
+{
+	*a = (struct asked){.cap = cap, .slot_cnt = 1};
+	while (a->slot_cnt < 2 * cap)
+		a->slot_cnt *= 2;
+	a->keys = mem_alloc(cap * sizeof *a->keys);
+	a->hashes = mem_alloc(cap * sizeof *a->hashes);
+	a->slots = mem_zalloc(a->slot_cnt * sizeof *a->slots);
+}
+
+static void asked_release(struct asked *a)
+{
+	free(a->keys);
+	free(a->hashes);
+	free(a->slots);
+}
+
+/* ---- taking and giving up ---- */
+
+void shard_next_id(struct shard *s)
+{
+	uint64_t n;
+	memcpy(&n, s->meta.id + 8, 8);
+	n++;
+	memcpy(s->meta.id + 8, &n, 8);
+}
+
+static void *next_owner(void)
+{
+	static _Atomic uintptr_t owners;
+	return (void *)(atomic_fetch_add(&owners, 1) + 1); /* NOLINT: a number, never dereferenced */
+}
+
+static void rules_said(void *ctx, struct event *e)
+{
+	struct shard *s = ctx;
+	if (s->said_cnt == s->said_cap) {
+		s->said_cap = s->said_cap ? 2 * s->said_cap : 16;
+		s->said = mem_realloc(s->said, s->said_cap * sizeof *s->said);
+	}
+	s->said[s->said_cnt++] = *e;
+}
+
+static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
+{
+	const struct settings *set = p->settings;
+	struct shard *s = mem_zalloc(sizeof *s);
+	s->pipe = p;
+	s->outlet = outlet;
+	s->owner = next_owner();
+	s->table = table_new(p->resident ? 0 : set->cache_bytes);
+	timers_init(&s->timers);
+	outbox_init(&s->outbox);
+	arena_init(&s->arena, 64 << 10);
+	s->batch.cap = (uint32_t)set->run.batch_records;
+	s->batch.cdrs = mem_alloc(s->batch.cap * sizeof *s->batch.cdrs);
+	s->batch.origins = mem_alloc(s->batch.cap * sizeof *s->batch.origins);
+	arena_init(&s->batch.arena, 256 << 10);
+	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX);
+	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
+	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
+	return s;
+}
+
+static enum err check_owner(const struct shard *s, const struct meta *m, int32_t partition, int32_t partitions, struct err_text *why)
+{
+	const struct settings *set = s->pipe->settings;
+	if (!slice_is(m->deployment, set->deployment))
+		return err_set(why, ERR_FOREIGN,
+			       "the state of %s:%d belongs to the deployment '" SLICE_FMT "', this one is '%s': give it a store (database, file) of its own, "
+			       "or set deployment: " SLICE_FMT,
+			       set->topics.cdr, partition, SLICE_ARG(m->deployment), set->deployment, SLICE_ARG(m->deployment));
+	if (m->partitions != partitions)
+		return err_set(why, ERR_FOREIGN,
+			       "topic %s has %d partitions, its state was made with %d: numbers would move between shards. Go back to %d partitions, or "
+			       "publish into a new topic of %d partitions and start a new deployment on it",
+			       set->topics.cdr, partitions, m->partitions, m->partitions, partitions);
+	return ERR_OK;
+}
+
+static enum err load_entry(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	(void)key;
+	struct shard *s = ctx;
+	outbox_add(&s->outbox, (uint64_t)number, value, OUTBOX_READY);
+	return ERR_OK;
+}
+
+static enum err load_timer(void *ctx, struct slice key, struct slice value, int64_t due_ms)
+{
+	(void)value;
+	struct shard *s = ctx;
+	timers_set(&s->timers, key, hash64(key.p, key.len, 0), due_ms);
+	return ERR_OK;
+}
+
+/* Reads the meta, checks whose it is, and puts our own commit id there: from now on an earlier owner is fenced. */
+static enum err claim(struct shard *s, int32_t partition, int32_t partitions, struct err_text *why)
+{
+	const struct settings *set = s->pipe->settings;
+	const struct store_ops *ops = s->pipe->ops;
+	struct store_read read;
+	struct store_commit commit = {0};
+	enum err e = ops->read_begin(s->handle, NULL, 0, why);
+	if (!e)
+		e = ops->read_end(s->handle, &read, why);
+	if (e)
+		return e;
+	s->meta = (struct meta){.cdr_next = TIME_NONE,
+				.control_next = TIME_NONE,
+				.cdr_clock_ms = TIME_NONE,
+				.clock_ms = TIME_NONE,
+				.produced_ms = TIME_NONE,
+				.command_ms = TIME_NONE};
+	if (read.meta.p) {
+		e = meta_decode(read.meta, &s->meta, why);
+		if (!e)
+			e = check_owner(s, &s->meta, partition, partitions, why);
+		if (e)
+			return e;
+		memcpy(commit.expect, s->meta.id, COMMIT_ID_BYTES);
+	}
+	s->meta.deployment = slice_of(set->deployment);
+	s->meta.topic = slice_of(set->topics.cdr);
+	s->meta.partition = partition;
+	s->meta.partitions = partitions;
+	s->meta.epoch++;
+	if (getrandom(s->meta.id, 8, 0) != 8)
+		return err_set(why, ERR_IO, "getrandom gave no bytes");
+	memset(s->meta.id + 8, 0, 8);
+	shard_next_id(s);
+	buf_reset(&s->message);
+	meta_encode(&s->meta, &s->message);
+	commit.meta = buf_slice(&s->message);
+	e = ops->commit_begin(s->handle, &commit, why);
+	return e ? e : ops->commit_end(s->handle, why);
+}
+
+enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t partition, int32_t partitions, struct shard **out,
+		    struct err_text *why)
+{
+	struct shard *s = shard_new(p, outlet);
+	enum err e = p->ops->shard_open(p->store, p->settings->topics.cdr, partition, &s->handle, why);
+	if (!e)
+		e = claim(s, partition, partitions, why);
+	if (!e)
+		e = p->ops->outbox(s->handle, load_entry, s, why);
+	if (!e)
+		e = p->ops->timers(s->handle, load_timer, s, why);
+	if (e) {
+		shard_drop(s);
+		return e;
+	}
+	timers_clean(&s->timers);
+	s->control_read = s->meta.control_next;
+	*out = s;
+	return ERR_OK;
+}
+
+void shard_drop(struct shard *s)
+{
+	if (!s)
+		return;
+	if (s->handle)
+		s->pipe->ops->shard_close(s->handle);
+	table_free(s->table);
+	timers_release(&s->timers);
+	outbox_release(&s->outbox);
+	for (uint32_t i = 0; i < COMMANDS_WAITING_MAX; i++)
+		arena_release(&s->commands[i].arena);
+	free(s->commands);
+	arena_release(&s->arena);
+	arena_release(&s->batch.arena);
+	free(s->batch.cdrs);
+	free(s->batch.origins);
+	asked_release(&s->asked);
+	rules_scratch_free(s->scratch);
+	if (s->rules)
+		rules_free(s->rules);
+	free(s->said);
+	buf_release(&s->message);
+	buf_release(&s->records);
+	free(s->puts);
+	free(s->timer_puts);
+	free(s->entries);
+	free(s->damaged);
+	free(s);
+}
+
+/* ---- looking at it ---- */
+
+const struct meta *shard_meta(const struct shard *s)
+{
+	return &s->meta;
+}
+
+int32_t shard_partition(const struct shard *s)
+{
+	return s->meta.partition;
+}
+
+void *shard_owner(const struct shard *s)
+{
+	return s->owner;
+}
+
+void shard_acked(struct shard *s, uint64_t number)
+{
+	outbox_ack(&s->outbox, number);
+}
+
+bool shard_paused(const struct shard *s)
+{
+	const struct settings *set = s->pipe->settings;
+	return s->outbox.cnt >= set->run.outbox_entries || s->outbox.bytes >= set->run.outbox_bytes;
+}
+
+bool shard_busy(const struct shard *s)
+{
+	return s->commit_pending || s->outbox.acked_cnt > 0;
+}
+
+uint32_t shard_outbox(const struct shard *s)
+{
+	return s->outbox.cnt;
+}
+
+const struct shard_times *shard_times(const struct shard *s)
+{
+	return &s->times;
+}
+
+struct table *shard_subjects(struct shard *s)
+{
+	return s->table;
+}
+
+struct rules_scratch *shard_scratch(struct shard *s)
+{
+	return s->scratch;
+}
+
+const struct rules *shard_rules(const struct shard *s)
+{
+	return s->rules;
+}
+
+/* ---- input ---- */
+
+bool shard_add(struct shard *s, struct slice payload, struct slice key, const rd_kafka_headers_t *headers, int64_t offset, int64_t produced_ms)
+{
+	struct batch *b = &s->batch;
+	if (b->cnt == b->cap)
+		return false;
+	b->origins[b->cnt] = (struct origin){key, headers};
+	struct cdr *c = &b->cdrs[b->cnt++];
+	c->payload = payload;
+	c->offset = offset;
+	c->produced_ms = produced_ms;
+	return true;
+}
+
+bool shard_add_decoded(struct shard *s, const struct cdr *c)
+{
+	struct batch *b = &s->batch;
+	assert(b->decoded == b->cnt);
+	if (b->cnt == b->cap)
+		return false;
+	b->origins[b->cnt] = (struct origin){0};
+	b->cdrs[b->cnt++] = *c;
+	b->decoded = b->cnt;
+	return true;
+}
+
+bool shard_batch_done(const struct shard *s)
+{
+	return s->batch.at == s->batch.cnt;
+}
+
+uint32_t shard_batch_cnt(const struct shard *s)
+{
+	return s->batch.cnt;
+}
+
+void shard_batch_reset(struct shard *s)
+{
+	assert(shard_batch_done(s));
+	s->batch.cnt = s->batch.at = s->batch.decoded = 0;
+	arena_reset(&s->batch.arena);
+}
+
+bool shard_command(struct shard *s, struct slice payload, int64_t offset, int64_t produced_ms)
+{
+	if (s->command_cnt == COMMANDS_WAITING_MAX)
+		return false;
+	uint32_t last = (s->command_first + s->command_cnt++) % COMMANDS_WAITING_MAX;
+	struct waiting_command *w = &s->commands[last];
+	int64_t before = s->meta.command_ms;
+	if (s->command_cnt > 1)
+		before = s->commands[(last + COMMANDS_WAITING_MAX - 1) % COMMANDS_WAITING_MAX].time_ms;
+	if (!w->arena.block_bytes)
+		arena_init(&w->arena, 1024);
+	arena_reset(&w->arena);
+	payload = arena_copy(&w->arena, payload);
+	decode_command(payload, produced_ms, &w->arena, &w->command);
+	w->command.payload = payload;
+	w->command.offset = offset;
+	w->command.produced_ms = produced_ms;
+	w->time_ms = before;
+	if (w->command.reason == REASON_OK && w->command.time_ms > before)
+		w->time_ms = w->command.time_ms;
+	s->control_read = offset + 1;
+	return true;
+}
+
+int64_t shard_control_read(const struct shard *s)
+{
+	return s->control_read;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a shard, for shard.c (its life, its input) and pipeline.c (its cycle). */
+#ifndef RINGFENCE_APP_SHARD_H
+#define RINGFENCE_APP_SHARD_H
+
+#include "app/pipeline.h"
+
+#define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
+#define IN_FUTURE_MS (5 * MINUTE_MS)
+#define IN_FUTURE_FILE_MS (400 * DAY_MS)
+#define BACKFILL_MS (7 * DAY_MS)
+#define DEAD_LETTER_WAIT_S 60.0
+#define KEYING_SAMPLE 10000 /* of the first so many CDRs at most 1 % may be keyed wrongly */
+
+/* Keys asked of the store in this cycle: what is asked and not in the table afterwards does not exist. */
+struct asked {
+	struct slice *keys;
+	uint64_t *hashes;
+	uint32_t cnt, cap;
+	uint32_t *slots; /* index + 1 into keys, open addressing */
+	uint32_t slot_cnt;
+};
+
+struct waiting_command {
+	struct arena arena; /* holds its strings */
+	struct command command;
+	int64_t time_ms; /* its own, or its predecessor's if that is later */
+};
+
+struct shard {
+	struct pipeline *pipe;
+	const struct outlet *outlet;
+	void *owner; /* this taking, for the outlet: a number that never repeats */
+	struct store_shard *handle;
+	struct meta meta;
+	struct table *table;
+	struct timers timers;
+	struct outbox outbox;
+	struct batch batch;
+	struct asked asked;
+	struct rules *rules;
+	uint64_t rules_generation;
+	struct rules_scratch *scratch;
+	struct figures *figures;
+
+	/* the commands read and not yet applied: a ring */
+	struct waiting_command *commands;
+	uint32_t command_first, command_cnt;
+	int64_t control_read; /* offset behind the last one read */
+
+	/* one cycle */
+	struct arena arena;
+	struct event *said; /* by the stage called last */
+	uint32_t said_cnt, said_cap;
+	struct cause cause;
+	struct buf message, records;
+	struct store_put *puts;
+	uint32_t put_cap;
+	struct store_timer *timer_puts;
+	uint32_t timer_cap;
+	struct store_entry *entries;
+	uint32_t entry_cap;
+	uint32_t timers_fired;
+	bool changed; /* something to commit */
+	bool commit_pending;
+	struct mono_time commit_sent;
+	struct shard_times times;
+
+	/* records that could not be read: kept aside in the store, never overwritten */
+	char (*damaged)[SUBJECT_KEY_MAX + 1];
+	uint32_t damaged_cnt;
+};
+
+/* A new commit id in s->meta: the random half stays, the counter goes on. */
+void shard_next_id(struct shard *s);
+
+bool asked_has(const struct asked *a, struct slice key, uint64_t hash);
+bool asked_add(struct asked *a, struct slice key, uint64_t hash); /* false: it was there */
+void asked_reset(struct asked *a);
+
+#endif
