@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DESIGN
+ *   One loop: serve the group, take the shards that are ours, give each open shard what its partition has at hand, step it, go on with time where
+ *   there is nothing. While the store works on one shard's commit the loop is busy with the next shard's batch.
+ *
+ * WHEN SOMETHING IS AWAY
+ *   Store or topics away, or fenced: the shard is dropped (its cache is only a cache) and taken again after a pause that grows to 5 s, if it is still
+ *   assigned. Meanwhile nothing of it is read: librdkafka's queue bound is the memory bound. A fatal error ends the worker and the process. */
+#include "app/worker.h"
+
+#include "base/log.h"
+#include "ingest/source_kafka.h"
+
+#include <assert.h>
+
+#define IDLE_WAIT_MS 20
+#define TAKE_PAUSE_FIRST_MS 100
+#define TAKE_PAUSE_MOST_MS 5000
+#define COUNT_CHECK_S 10
+
+struct slot { /* a partition that the group gave us */
+	int32_t partition;
+	bool mine;
+	struct shard *shard;         /* NULL: not taken yet */
+	struct mono_time take_at;
+	int64_t pause_ms;
+	bool away;                   /* said once, and once again when it is back */
+	rd_kafka_message_t **held;   /* the batch's bytes */
+	size_t held_cnt;
+	int64_t control_end;         /* read control to here before the batch is applied */
+	bool at_end;
+};
+
+struct worker {
+	struct pipeline *pipe;
+	struct worker_config config;
+	struct source *source;
+	struct sink_kafka *sink;
+	struct outlet outlet;
+	struct slot *slots;
+	size_t slot_cnt;
+	struct worker_status status;
+	pthread_t thread;
+	bool has_thread;
+	struct mono_time count_at;
+	uint64_t fenced;
+	enum err end;
+	struct err_text why;
+};
+
+/* ---- the outlet: topics ---- */
+
+static enum err outlet_send(void *ctx, void *owner, uint64_t number, const struct message *m, struct err_text *why)
+{
+	struct worker *w = ctx;
+	return sink_kafka_send(w->sink, m, owner, number, why);
+}
+
+static enum err outlet_dead_letter(void *ctx, void *owner, const struct dead_letter *d, struct err_text *why)
+{
+	struct worker *w = ctx;
+	enum err e;
+	while ((e = sink_kafka_dead_letter(w->sink, d, w->pipe->settings->kafka.group, owner, why)) == ERR_LIMIT)
+		sink_kafka_poll(w->sink, 10);
+	return e;
+}
+
+static uint64_t outlet_open(void *ctx, const void *owner)
+{
+	return sink_kafka_dead_letters_open(((struct worker *)ctx)->sink, owner);
+}
+
+static void outlet_poll(void *ctx, int wait_ms)
+{
+	sink_kafka_poll(((struct worker *)ctx)->sink, wait_ms);
+}
+
+static void on_acked(void *ctx, void *owner, uint64_t number)
+{
+	struct worker *w = ctx;
+	for (size_t i = 0; i < w->slot_cnt; i++)
+		if (w->slots[i].shard && shard_owner(w->slots[i].shard) == owner)
+			shard_acked(w->slots[i].shard, number);
+}
+
+/* ---- shards come and go ---- */
+
+static void release_batch(struct slot *s)
+{
+	for (size_t i = 0; i < s->held_cnt; i++)
+		rd_kafka_message_destroy(s->held[i]);
+	s->held_cnt = 0;
+}
+
+static void drop(struct worker *w, struct slot *s)
+{
+	if (!s->shard)
+		return;
+	sink_kafka_forget(w->sink, shard_owner(s->shard));
+	shard_drop(s->shard);
+	s->shard = NULL;
+	release_batch(s);
+}
+
+static void on_given(void *ctx, int32_t partition)
+{
+	struct worker *w = ctx;
+	struct slot *s = NULL;
+	for (size_t i = 0; i < w->slot_cnt; i++)
+		if (w->slots[i].partition == partition)
+			s = &w->slots[i];
+	if (!s) {
+		w->slots = mem_realloc(w->slots, (w->slot_cnt + 1) * sizeof *w->slots);
+		s = &w->slots[w->slot_cnt++];
+		*s = (struct slot){.partition = partition};
+		s->held = mem_alloc((size_t)w->pipe->settings->run.batch_records * sizeof(rd_kafka_message_t *));
+	}
+	s->mine = true;
+	s->pause_ms = 0;
+	s->take_at = mono_now();
+}
+
+/* The cycle under way is answered, so it is finished or dropped as a whole. */
+static void on_taken(void *ctx, int32_t partition, bool lost)
+{
+	struct worker *w = ctx;
+	for (size_t i = 0; i < w->slot_cnt; i++) {
+		struct slot *s = &w->slots[i];
+		struct err_text why;
+		if (s->partition != partition)
+			continue;
+		s->mine = false;
+		if (s->shard && !lost && pipeline_idle(s->shard, false, wall_now(), &why) == ERR_OK)
+			source_follow(w->source, partition, shard_meta(s->shard)->cdr_next, shard_meta(s->shard)->control_next);
+		drop(w, s);
+		log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
+	}
+}
+
+/* What went wrong with a shard: retry later, or end the worker. */
+static enum err setback(struct worker *w, struct slot *s, enum err e, struct err_text *why)
+{
+	if (s->shard) {
+		drop(w, s);
+		source_stop(w->source, s->partition);
+	}
+	if (err_class(e) != ERR_CLASS_RETRY)
+		return e;
+	if (e == ERR_FENCED)
+		w->fenced++;
+	s->pause_ms = s->pause_ms ? s->pause_ms * 2 : TAKE_PAUSE_FIRST_MS;
+	if (s->pause_ms > TAKE_PAUSE_MOST_MS)
+		s->pause_ms = TAKE_PAUSE_MOST_MS;
+	s->take_at.ns = mono_now().ns + s->pause_ms * 1000000;
+	if (!s->away)
+		log_warn("app", "partition %d pauses (%s): %s", s->partition, err_meaning(e), why->text);
+	s->away = true;
+	return ERR_OK;
+}
+
+static enum err take(struct worker *w, struct slot *s, struct err_text *why)
+{
+	const struct settings *set = w->pipe->settings;
+	enum err e = shard_take(w->pipe, &w->outlet, s->partition, w->config.partitions, &s->shard, why);
+	if (!e) {
+		const struct meta *m = shard_meta(s->shard);
+		int64_t first = set->kafka.start == KAFKA_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+		int64_t offsets[SOURCE_TOPICS] = {m->cdr_next == TIME_NONE ? first : m->cdr_next,
+						  m->control_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->control_next};
+		e = source_start(w->source, s->partition, offsets, w->config.accept_gap, why);
+		if (!e)
+			shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL]);
+	}
+	if (e)
+		return setback(w, s, e, why);
+	if (s->away)
+		log_info("app", "partition %d is back", s->partition);
+	s->away = false;
+	s->pause_ms = 0;
+	s->at_end = false;
+	log_info("app", "took partition %d at offset %lld", s->partition, (long long)shard_meta(s->shard)->cdr_next);
+	return ERR_OK;
+}
+
+/* ---- one round ---- */
+
+static enum err fetch(struct worker *w, struct slot *s, struct err_text *why)
+{
+	enum err e = source_fetch(w->source, s->partition, SOURCE_CDR, s->held, (size_t)w->pipe->settings->run.batch_records, &s->held_cnt, why);
+	for (size_t i = 0; i < s->held_cnt; i++) {
+		rd_kafka_message_t *m = s->held[i];
+		rd_kafka_headers_t *headers = NULL;
+		rd_kafka_timestamp_type_t type;
+		rd_kafka_message_headers(m, &headers);
+		int64_t ts = rd_kafka_message_timestamp(m, &type);
+		shard_add(s->shard, slice_make(m->payload ? m->payload : "", m->len), slice_make(m->key, m->key_len), headers, m->offset,
+			  ts < 0 ? TIME_NONE : ts);
+	}
+	return e;
+}
+
+/* Reads control to its end as of now; stops early when enough commands wait. */
+static enum err read_control(struct worker *w, struct slot *s, bool to_end, struct err_text *why)
+{
+	rd_kafka_message_t *m[64];
+	struct mono_time from = mono_now();
+	for (;;) {
+		size_t n, i;
+		if (shard_commands_full(s->shard))
+			return ERR_OK;
+		enum err e = source_fetch(w->source, s->partition, SOURCE_CONTROL, m, 1, &n, why);
+		for (i = 0; i < n; i++) {
+			rd_kafka_timestamp_type_t type;
+			int64_t ts = rd_kafka_message_timestamp(m[i], &type);
+			shard_command(s->shard, slice_make(m[i]->payload ? m[i]->payload : "", m[i]->len), m[i]->offset, ts < 0 ? TIME_NONE : ts);
+			rd_kafka_message_destroy(m[i]);
+		}
+		if (e)
+			return e;
+		if (n > 0)
+			continue;
+		if (!to_end || shard_control_read(s->shard) >= s->control_end || source_at_end(w->source, s->partition, SOURCE_CONTROL))
+			return ERR_OK;
+		if (mono_seconds_since(from) > 30)
+			return err_set(why, ERR_AWAY, "%s:%d was not read to its end within 30 s", w->pipe->settings->topics.control, s->partition);
+		e = source_poll_quiet(w->source, 5);
+		if (e)
+			return e;
+	}
+}
+
+/* Asks once for all shards that fetched something where their control partitions end. */
+static enum err control_ends(struct worker *w, struct err_text *why)
+{
+	int32_t partitions[256];
+	int64_t ends[256];
+	size_t n = 0;
+	for (size_t i = 0; i < w->slot_cnt && n < 256; i++)
+		if (w->slots[i].shard && w->slots[i].held_cnt)
+			partitions[n++] = w->slots[i].partition;
+	if (n == 0)
+		return ERR_OK;
+	enum err e = source_control_ends(w->source, partitions, ends, n, why);
+	for (size_t i = 0, k = 0; i < w->slot_cnt && k < n && !e; i++)
+		if (w->slots[i].shard && w->slots[i].held_cnt)
+			w->slots[i].control_end = ends[k++];
+	return e;
+}
+
+static enum err work(struct worker *w, struct slot *s, struct err_text *why)
+{
+	enum err e;
+	if (s->held_cnt == 0) {
+		e = read_control(w, s, false, why);
+		bool at_end = source_at_end(w->source, s->partition, SOURCE_CDR) && source_at_end(w->source, s->partition, SOURCE_CONTROL);
+		if (!e)
+			e = pipeline_idle(s->shard, at_end, wall_now(), why);
+	} else {
+		e = read_control(w, s, true, why);
+		while (!e && !shard_batch_done(s->shard))
+			e = pipeline_step(s->shard, wall_now(), why);
+		if (!e) {
+			shard_batch_reset(s->shard);
+			release_batch(s);
+		}
+	}
+	if (!e)
+		source_follow(w->source, s->partition, shard_committed_cdr(s->shard), shard_committed_control(s->shard));
+	return e;
+}
+
+static enum err check_count(struct worker *w, struct err_text *why)
+{
+	int32_t cdr = 0, control = 0;
+	if (mono_now().ns < w->count_at.ns)
+		return ERR_OK;
+	w->count_at.ns = mono_now().ns + COUNT_CHECK_S * INT64_C(1000000000);
+	if (source_count(w->source, &cdr, &control, why) != ERR_OK)
+		return ERR_OK; /* Kafka is away: fetching says so */
+	if (cdr == w->config.partitions || cdr == 0)
+		return ERR_OK;
+	return err_set(why, ERR_FOREIGN,
+		       "topic %s has %d partitions now, its state was made with %d: numbers would move between shards. All shards of this process stop. Publish "
+		       "into a new topic of %d partitions and start a new deployment on it, or make the topic anew with %d",
+		       w->pipe->settings->topics.cdr, cdr, w->config.partitions, cdr, w->config.partitions);
+}
+
+static enum err round_of_work(struct worker *w, bool *idle, struct err_text *why)
+{
+	enum err e = check_count(w, why);
+	*idle = true;
+	for (size_t i = 0; i < w->slot_cnt && !e; i++) {
+		struct slot *s = &w->slots[i];
+		if (s->mine && !s->shard && mono_now().ns >= s->take_at.ns)
+			e = take(w, s, why);
+		if (e || !s->shard || s->held_cnt || shard_paused(s->shard))
+			continue;
+		enum err f = fetch(w, s, why);
+		if (f)
+			e = setback(w, s, f, why);
+	}
+	if (!e && control_ends(w, why) != ERR_OK)
+		return ERR_OK; /* Kafka is away: what was fetched waits */
+	for (size_t i = 0; i < w->slot_cnt && !e; i++) {
+		struct slot *s = &w->slots[i];
+		if (!s->shard)
+			continue;
+		*idle = *idle && s->held_cnt == 0;
+		enum err f = work(w, s, why);
+		if (f)
+			e = setback(w, s, f, why);
+	}
+	return e;
+}
+
+static void publish(struct worker *w)
+{
+	uint64_t applied = 0, subjects = 0, outbox = 0, paused = 0;
+	int64_t lag = 0, behind = 0, now = wall_now().ms;
+	uint32_t shards = 0;
+	double commit_ms = 0;
+	for (size_t i = 0; i < w->slot_cnt; i++) {
+		struct shard *s = w->slots[i].shard;
+		paused += w->slots[i].mine && !s;
+		if (!s)
+			continue;
+		const struct meta *m = shard_meta(s);
+		int64_t l = source_lag(w->source, w->slots[i].partition, m->cdr_next);
+		shards++;
+		applied += m->counts.applied;
+		subjects += table_subjects(shard_subjects(s));
+		outbox += shard_outbox(s);
+		paused += shard_paused(s);
+		lag += l > 0 ? l : 0;
+		if (m->cdr_clock_ms != TIME_NONE && now - m->cdr_clock_ms > behind)
+			behind = now - m->cdr_clock_ms;
+		if (shard_times(s)->commit_ms > commit_ms)
+			commit_ms = shard_times(s)->commit_ms;
+	}
+	w->status.applied = applied;
+	w->status.subjects = subjects;
+	w->status.outbox = outbox;
+	w->status.paused = paused;
+	w->status.lag = lag;
+	w->status.behind_ms = behind;
+	w->status.commit_us = (uint64_t)(commit_ms * 1000);
+	w->status.shards = shards;
+	w->status.fenced = w->fenced;
+}
+
+/* The cycles under way are answered and their events given to the topics, within the drain limit. */
+static void drain(struct worker *w)
+{
+	struct mono_time from = mono_now();
+	const struct settings *set = w->pipe->settings;
+	for (bool open = true; open && mono_seconds_since(from) * 1000 < (double)set->run.drain_ms;) {
+		open = false;
+		for (size_t i = 0; i < w->slot_cnt; i++) {
+			struct slot *s = &w->slots[i];
+			struct err_text why;
+			if (!s->shard || pipeline_idle(s->shard, false, wall_now(), &why) != ERR_OK)
+				continue;
+			open = open || shard_outbox(s->shard) > 0 || shard_busy(s->shard);
+		}
+		sink_kafka_poll(w->sink, 10);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	bool idle = false;
+	enum err e = ERR_OK;
+	while (!e && !atomic_load(w->config.stop)) {
+		e = source_poll(w->source, idle ? IDLE_WAIT_MS : 0, &w->why);
+		if (!e)
+			e = round_of_work(w, &idle, &w->why);
+		sink_kafka_poll(w->sink, 0);
+		publish(w);
+	}
+	if (!e)
+		drain(w);
+	w->end = e;
+	if (e)
+		w->config.fatal(w->config.fatal_ctx);
+	source_close(w->source); /* calls on_taken for every shard */
+	w->source = NULL;
+	sink_kafka_close(w->sink, w->pipe->settings->run.drain_ms);
+	w->sink = NULL;
+	return NULL;
+}
+
+/* ---- life ---- */
+
+enum err worker_start(struct pipeline *p, const struct worker_config *c, struct worker **out, struct err_text *why)
+{
+	const struct settings *set = p->settings;
+	struct worker *w = mem_zalloc(sizeof *w);
+	char suffix[32];
+	w->pipe = p;
+	w->config = *c;
+	w->outlet = (struct outlet){outlet_send, outlet_dead_letter, outlet_open, outlet_poll, w};
+	snprintf(suffix, sizeof suffix, "w%u", c->number);
+	enum err e = sink_kafka_open(&set->kafka, &set->topics.out, suffix, on_acked, w, &w->sink, why);
+	if (!e)
+		e = source_open(&set->kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w}, &w->source, why);
+	if (!e && pthread_create(&w->thread, NULL, worker_main, w) != 0)
+		e = err_set(why, ERR_IO, "cannot start a worker thread");
+	w->has_thread = !e;
+	*out = w;
+	if (e) {
+		worker_join(w, NULL);
+		*out = NULL;
+	}
+	return e;
+}
+
+enum err worker_join(struct worker *w, struct err_text *why)
+{
+	if (w->has_thread)
+		pthread_join(w->thread, NULL);
+	enum err e = w->end;
+	if (e && why)
+		*why = w->why;
+	source_close(w->source);
+	if (w->sink)
+		sink_kafka_close(w->sink, 0);
+	for (size_t i = 0; i < w->slot_cnt; i++)
+		free(w->slots[i].held);
+	free(w->slots);
+	free(w);
+	return e;
+}
+
+const struct worker_status *worker_status(const struct worker *w)
+{
+	return &w->status;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each partition has its own queue, cut loose from the consumer's: a shard that is paused is simply not read, and librdkafka's bounds on
+ * fetched bytes hold it back. What arrives between the assignment and the cut comes through the consumer's queue and is stashed in order. */
+#include "ingest/source_kafka.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define ROUND_TRIP_MS 10000
+
+struct feed {
+	rd_kafka_queue_t *queue;
+	rd_kafka_message_t **stash; /* came before the queue was cut loose */
+	size_t stash_cnt, stash_cap;
+	bool at_end;
+};
+
+struct part {
+	int32_t partition;
+	bool mine, started;
+	struct feed feeds[SOURCE_TOPICS];
+};
+
+struct source {
+	rd_kafka_t *rk;
+	const char *topics[SOURCE_TOPICS];
+	struct source_hooks hooks;
+	struct part *parts;
+	size_t part_cnt;
+	int wake; /* eventfd: a queue became non-empty */
+	enum err fatal;
+	struct err_text why;
+};
+
+static struct part *part_of(const struct source *s, int32_t partition)
+{
+	for (size_t i = 0; i < s->part_cnt; i++)
+		if (s->parts[i].partition == partition)
+			return &s->parts[i];
+	return NULL;
+}
+
+static struct part *part_add(struct source *s, int32_t partition)
+{
+	struct part *p = part_of(s, partition);
+	if (p)
+		return p;
+	s->parts = mem_realloc(s->parts, (s->part_cnt + 1) * sizeof *s->parts);
+	p = &s->parts[s->part_cnt++];
+	*p = (struct part){.partition = partition};
+	return p;
+}
+
+static rd_kafka_topic_partition_list_t *both(const struct source *s, int32_t partition, const int64_t *offsets)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(SOURCE_TOPICS);
+	for (int t = 0; t < SOURCE_TOPICS; t++)
+		rd_kafka_topic_partition_list_add(l, s->topics[t], partition)->offset = offsets ? offsets[t] : RD_KAFKA_OFFSET_INVALID;
+	return l;
+}
+
+static void drop_error(rd_kafka_error_t *error, const char *what, int32_t partition)
+{
+	if (!error)
+		return;
+	log_warn("ingest", "%s partition %d: %s", what, partition, rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+}
+
+static void feed_clear(struct feed *f)
+{
+	for (size_t i = 0; i < f->stash_cnt; i++)
+		rd_kafka_message_destroy(f->stash[i]);
+	free(f->stash);
+	if (f->queue)
+		rd_kafka_queue_destroy(f->queue);
+	*f = (struct feed){0};
+}
+
+void source_stop(struct source *s, int32_t partition)
+{
+	struct part *p = part_of(s, partition);
+	if (!p || !p->started)
+		return;
+	p->started = false;
+	for (int t = 0; t < SOURCE_TOPICS; t++)
+		feed_clear(&p->feeds[t]);
+	rd_kafka_topic_partition_list_t *l = both(s, partition, NULL);
+	drop_error(rd_kafka_incremental_unassign(s->rk, l), "unassign", partition);
+	rd_kafka_topic_partition_list_destroy(l);
+}
+
+/* Cooperative: `list` is what is added or taken away. Nothing is assigned here but the empty list, which answers the group. */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct source *s = opaque;
+	bool lost = rd_kafka_assignment_lost(rk);
+	for (int i = 0; i < list->cnt; i++) {
+		int32_t partition = list->elems[i].partition;
+		struct part *p = part_add(s, partition);
+		if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+			p->mine = true;
+			s->hooks.given(s->hooks.ctx, partition);
+		} else if (p->mine) {
+			p->mine = false;
+			s->hooks.taken(s->hooks.ctx, partition, lost);
+			source_stop(s, partition);
+		}
+	}
+	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
+	if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+		drop_error(rd_kafka_incremental_assign(rk, none), "assign", -1);
+	else
+		drop_error(rd_kafka_incremental_unassign(rk, none), "unassign", -1);
+	rd_kafka_topic_partition_list_destroy(none);
+}
+
+enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix, const struct source_hooks *hooks,
+		     struct source **out, struct err_text *why)
+{
+	rd_kafka_conf_t *conf;
+	char text[512];
+	enum err e = kafka_conf_consumer(k, k->group, suffix, &conf, why);
+	if (e)
+		return e;
+	struct source *s = mem_zalloc(sizeof *s);
+	*s = (struct source){.topics = {cdr, control}, .hooks = *hooks, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_opaque(conf, s);
+	s->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+	if (!s->rk) {
+		rd_kafka_conf_destroy(conf);
+		source_close(s);
+		return err_set(why, ERR_CONFIG, "kafka: %s", text);
+	}
+	rd_kafka_poll_set_consumer(s->rk);
+	uint64_t one = 1;
+	rd_kafka_queue_t *q = rd_kafka_queue_get_consumer(s->rk);
+	rd_kafka_queue_io_event_enable(q, s->wake, &one, sizeof one);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(l, cdr, RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t err = rd_kafka_subscribe(s->rk, l);
+	rd_kafka_topic_partition_list_destroy(l);
+	*out = s;
+	if (!err)
+		return ERR_OK;
+	source_close(s);
+	return err_set(why, ERR_CONFIG, "cannot subscribe to %s: %s", cdr, rd_kafka_err2str(err));
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	if (s->rk) {
+		for (size_t i = 0; i < s->part_cnt; i++)
+			for (int t = 0; t < SOURCE_TOPICS; t++)
+				feed_clear(&s->parts[i].feeds[t]);
+		rd_kafka_consumer_close(s->rk); /* calls on_rebalance for what is held */
+		rd_kafka_destroy(s->rk);
+	}
+	close(s->wake);
+	free(s->parts);
+	free(s);
+}
+
+/* A message of the consumer's own queue: an error, or one that came before the cut. */
+static void stray(struct source *s, rd_kafka_message_t *m)
+{
+	if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (rd_kafka_fatal_error(s->rk, s->why.text, sizeof s->why.text))
+			s->fatal = ERR_AWAY;
+		else
+			log_warn("ingest", "kafka: %s", rd_kafka_message_errstr(m));
+		rd_kafka_message_destroy(m);
+		return;
+	}
+	struct part *p = part_of(s, m->partition);
+	int t = strcmp(rd_kafka_topic_name(m->rkt), s->topics[SOURCE_CDR]) == 0 ? SOURCE_CDR : SOURCE_CONTROL;
+	if (!p || !p->started) {
+		rd_kafka_message_destroy(m);
+		return;
+	}
+	struct feed *f = &p->feeds[t];
+	if (f->stash_cnt == f->stash_cap) {
+		f->stash_cap = f->stash_cap ? 2 * f->stash_cap : 64;
+		f->stash = mem_realloc(f->stash, f->stash_cap * sizeof(rd_kafka_message_t *));
+	}
+	f->stash[f->stash_cnt++] = m;
+}
+
+enum err source_poll(struct source *s, int wait_ms, struct err_text *why)
+{
+	if (wait_ms > 0) {
+		struct pollfd fd = {.fd = s->wake, .events = POLLIN};
+		poll(&fd, 1, wait_ms);
+	}
+	uint64_t drained;
+	ssize_t unused = read(s->wake, &drained, sizeof drained);
+	(void)unused;
+	rd_kafka_message_t *m;
+	while ((m = rd_kafka_consumer_poll(s->rk, 0)))
+		stray(s, m);
+	if (s->fatal)
+		return err_set(why, s->fatal, "kafka: %s", s->why.text);
+	return ERR_OK;
+}
+
+/* ---- starting at an offset ---- */
+
+static enum err check_range(struct source *s, int t, int32_t partition, int64_t *offset, bool accept_gap, struct err_text *why)
+{
+	int64_t low, high;
+	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(s->rk, s->topics[t], partition, &low, &high, ROUND_TRIP_MS);
+	if (err)
+		return err_set(why, ERR_AWAY, "kafka: offsets of %s:%d: %s", s->topics[t], partition, rd_kafka_err2str(err));
+	if (*offset == RD_KAFKA_OFFSET_BEGINNING)
+		*offset = low;
+	if (*offset == RD_KAFKA_OFFSET_END)
+		*offset = high;
+	if (*offset >= low && *offset <= high)
+		return ERR_OK;
+	int64_t nearest = *offset < low ? low : high;
+	if (!accept_gap)
+		return err_set(why, ERR_GAP,
+			       "%s:%d: the stored position is offset %lld, but the topic holds %lld to %lld: %s. To go on at offset %lld and accept the gap, start "
+			       "once with --accept-gap",
+			       s->topics[t], partition, (long long)*offset, (long long)low, (long long)high,
+			       *offset < low ? "retention removed records that were never read" : "the topic was made anew, or lost records",
+			       (long long)nearest);
+	log_warn("ingest", "%s:%d: going on at offset %lld in place of %lld: the gap was accepted", s->topics[t], partition, (long long)nearest,
+		 (long long)*offset);
+	*offset = nearest;
+	return ERR_OK;
+}
+
+enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap, struct err_text *why)
+{
+	struct part *p = part_of(s, partition);
+	if (!p || !p->mine)
+		return err_set(why, ERR_FENCED, "partition %d is not assigned any more", partition);
+	source_stop(s, partition);
+	for (int t = 0; t < SOURCE_TOPICS; t++) {
+		enum err e = check_range(s, t, partition, &offsets[t], accept_gap, why);
+		if (e)
+			return e;
+	}
+	rd_kafka_topic_partition_list_t *l = both(s, partition, offsets);
+	rd_kafka_error_t *error = rd_kafka_incremental_assign(s->rk, l);
+	rd_kafka_topic_partition_list_destroy(l);
+	if (error) {
+		err_set(why, ERR_AWAY, "kafka: cannot assign partition %d: %s", partition, rd_kafka_error_string(error));
+		rd_kafka_error_destroy(error);
+		return ERR_AWAY;
+	}
+	uint64_t one = 1;
+	p->started = true;
+	for (int t = 0; t < SOURCE_TOPICS; t++) {
+		p->feeds[t].queue = rd_kafka_queue_get_partition(s->rk, s->topics[t], partition);
+		rd_kafka_queue_forward(p->feeds[t].queue, NULL);
+		rd_kafka_queue_io_event_enable(p->feeds[t].queue, s->wake, &one, sizeof one);
+	}
+	return ERR_OK;
+}
+
+/* ---- reading ---- */
+
+/* Errors come as messages: the end of a partition, a gap, or something that passes. Keeps only records; returns how many. */
+static size_t keep_records(struct source *s, struct feed *f, rd_kafka_message_t **m, size_t n, enum err *e, struct err_text *why)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!m[i]->err) {
+			f->at_end = false;
+			m[kept++] = m[i];
+			continue;
+		}
+		if (m[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			f->at_end = true;
+		else if (m[i]->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m[i]->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+			*e = err_set(why, ERR_GAP, "%s:%d: offset %lld is not in the topic any more (%s). To accept the gap, start once with --accept-gap",
+				     rd_kafka_topic_name(m[i]->rkt), m[i]->partition, (long long)m[i]->offset, rd_kafka_message_errstr(m[i]));
+		else
+			log_warn("ingest", "kafka: %s", rd_kafka_message_errstr(m[i]));
+		rd_kafka_message_destroy(m[i]);
+	}
+	(void)s;
+	return kept;
+}
+
+enum err source_fetch(struct source *s, int32_t partition, enum source_topic t, rd_kafka_message_t **out, size_t max, size_t *n,
+		      struct err_text *why)
+{
+	struct part *p = part_of(s, partition);
+	enum err e = ERR_OK;
+	*n = 0;
+	if (!p || !p->started)
+		return ERR_OK;
+	struct feed *f = &p->feeds[t];
+	size_t got = f->stash_cnt < max ? f->stash_cnt : max;
+	if (got > 0) {
+		memcpy(out, f->stash, got * sizeof *out);
+		memmove(f->stash, f->stash + got, (f->stash_cnt - got) * sizeof *out);
+		f->stash_cnt -= got;
+	}
+	if (got < max) {
+		ssize_t more = rd_kafka_consume_batch_queue(f->queue, 0, out + got, max - got);
+		if (more > 0)
+			got += (size_t)more;
+	}
+	*n = keep_records(s, f, out, got, &e, why);
+	return e;
+}
+
+bool source_at_end(const struct source *s, int32_t partition, enum source_topic t)
+{
+	const struct part *p = part_of(s, partition);
+	return p && p->started && p->feeds[t].at_end && p->feeds[t].stash_cnt == 0 && rd_kafka_queue_length(p->feeds[t].queue) == 0;
+}
+
+enum err source_control_ends(struct source *s, const int32_t *partitions, int64_t *ends, size_t n, struct err_text *why)
+{
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)n);
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(l, s->topics[SOURCE_CONTROL], partitions[i])->offset = RD_KAFKA_OFFSET_END;
+	rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(s->rk, l, ROUND_TRIP_MS);
+	for (size_t i = 0; i < n && !err; i++) {
+		err = l->elems[i].err;
+		ends[i] = l->elems[i].offset;
+	}
+	rd_kafka_topic_partition_list_destroy(l);
+	return err ? err_set(why, ERR_AWAY, "kafka: ends of %s: %s", s->topics[SOURCE_CONTROL], rd_kafka_err2str(err)) : ERR_OK;
+}
+
+void source_follow(struct source *s, int32_t partition, int64_t cdr_next, int64_t control_next)
+{
+	int64_t offsets[SOURCE_TOPICS] = {cdr_next, control_next};
+	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(SOURCE_TOPICS);
+	for (int t = 0; t < SOURCE_TOPICS; t++)
+		if (offsets[t] >= 0)
+			rd_kafka_topic_partition_list_add(l, s->topics[t], partition)->offset = offsets[t];
+	if (l->cnt)
+		(void)rd_kafka_offsets_store(s->rk, l);
+	rd_kafka_topic_partition_list_destroy(l);
+}
+
+int64_t source_lag(const struct source *s, int32_t partition, int64_t next)
+{
+	int64_t low, high;
+	if (next < 0 || rd_kafka_get_watermark_offsets(s->rk, s->topics[SOURCE_CDR], partition, &low, &high) || high < 0)
+		return -1;
+	return high > next ? high - next : 0;
+}
+
+enum err source_count(struct source *s, int32_t *cdr, int32_t *control, struct err_text *why)
+{
+	enum err e = kafka_partition_count(s->rk, s->topics[SOURCE_CDR], ROUND_TRIP_MS, cdr, why);
+	return e ? e : kafka_partition_count(s->rk, s->topics[SOURCE_CONTROL], ROUND_TRIP_MS, control, why);
+}
