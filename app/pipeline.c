@@ -83,6 +83,7 @@ static void commit_answered(struct shard *s)
 	s->commit_pending = false;
 	s->times.commit_ms = mono_seconds_since(s->commit_sent) * 1000;
 	outbox_stored(&s->outbox);
+	s->committed = s->sent;
 }
 
 /* One round trip: the answer to the last commit, the meta (is it still ours?), the records that are not in the table. */
@@ -532,6 +533,7 @@ static enum err commit(struct shard *s, struct err_text *why)
 	if (e)
 		return e;
 	s->commit_pending = true;
+	s->sent = s->meta;
 	s->changed = false;
 	s->times.cycles++;
 	s->outbox.acked_cnt = 0;

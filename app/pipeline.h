@@ -81,6 +81,10 @@ void shard_drop(struct shard *s);
 const struct meta *shard_meta(const struct shard *s); /* positions as applied in memory */
 int32_t shard_partition(const struct shard *s);
 void *shard_owner(const struct shard *s); /* as the outlet is told; never the same for two takings */
+const struct meta *shard_committed(const struct shard *s); /* as of the last confirmed commit: what Kafka may be told */
+/* Where the input begins, if the state did not say (first start, or an accepted gap). */
+void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next);
+bool shard_commands_full(const struct shard *s);
 void shard_acked(struct shard *s, uint64_t number);
 bool shard_paused(const struct shard *s); /* its outbox is at the ceiling: give it no input */
 bool shard_busy(const struct shard *s);   /* a commit is on its way, or acknowledged outbox entries wait for one */

@@ -231,6 +231,7 @@ enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t par
 	}
 	timers_clean(&s->timers);
 	s->control_read = s->meta.control_next;
+	s->committed = s->meta;
 	*out = s;
 	return ERR_OK;
 }
@@ -270,6 +271,23 @@ void shard_drop(struct shard *s)
 const struct meta *shard_meta(const struct shard *s)
 {
 	return &s->meta;
+}
+
+const struct meta *shard_committed(const struct shard *s)
+{
+	return &s->committed;
+}
+
+void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next)
+{
+	s->meta.cdr_next = cdr_next;
+	s->meta.control_next = control_next;
+	s->control_read = control_next;
+}
+
+bool shard_commands_full(const struct shard *s)
+{
+	return s->command_cnt == COMMANDS_WAITING_MAX;
 }
 
 int32_t shard_partition(const struct shard *s)

@@ -33,6 +33,7 @@ struct shard {
 	void *owner; /* this taking, for the outlet: a number that never repeats */
 	struct store_shard *handle;
 	struct meta meta;
+	struct meta sent, committed; /* of the commit on its way; of the last one confirmed */
 	struct table *table;
 	struct timers timers;
 	struct outbox outbox;

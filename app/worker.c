@@ -28,7 +28,7 @@ struct slot { /* a partition that the group gave us */
 	rd_kafka_message_t **held;   /* the batch's bytes */
 	size_t held_cnt;
 	int64_t control_end;         /* read control to here before the batch is applied */
-	bool at_end;
+	bool end_known;              /* control_end belongs to this batch */
 };
 
 struct worker {
@@ -90,6 +90,7 @@ static void release_batch(struct slot *s)
 	for (size_t i = 0; i < s->held_cnt; i++)
 		rd_kafka_message_destroy(s->held[i]);
 	s->held_cnt = 0;
+	s->end_known = false;
 }
 
 static void drop(struct worker *w, struct slot *s)
@@ -131,7 +132,8 @@ static void on_taken(void *ctx, int32_t partition, bool lost)
 			continue;
 		s->mine = false;
 		if (s->shard && !lost && pipeline_idle(s->shard, false, wall_now(), &why) == ERR_OK)
-			source_follow(w->source, partition, shard_meta(s->shard)->cdr_next, shard_meta(s->shard)->control_next);
+			source_follow(w->source, partition, shard_committed(s->shard)->cdr_next,
+				      shard_committed(s->shard)->control_next);
 		drop(w, s);
 		log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
 	}
@@ -177,7 +179,6 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 		log_info("app", "partition %d is back", s->partition);
 	s->away = false;
 	s->pause_ms = 0;
-	s->at_end = false;
 	log_info("app", "took partition %d at offset %lld", s->partition, (long long)shard_meta(s->shard)->cdr_next);
 	return ERR_OK;
 }
@@ -199,34 +200,32 @@ static enum err fetch(struct worker *w, struct slot *s, struct err_text *why)
 	return e;
 }
 
-/* Reads control to its end as of now; stops early when enough commands wait. */
-static enum err read_control(struct worker *w, struct slot *s, bool to_end, struct err_text *why)
+/* Reads what control has at hand. *complete: it is read to the end that it had when the batch was fetched, or enough commands wait. */
+static enum err read_control(struct worker *w, struct slot *s, bool *complete, struct err_text *why)
 {
-	rd_kafka_message_t *m[64];
-	struct mono_time from = mono_now();
-	for (;;) {
-		size_t n, i;
-		if (shard_commands_full(s->shard))
-			return ERR_OK;
-		enum err e = source_fetch(w->source, s->partition, SOURCE_CONTROL, m, 1, &n, why);
-		for (i = 0; i < n; i++) {
+	rd_kafka_message_t *m;
+	size_t n = 1;
+	*complete = true;
+	while (n > 0 && !shard_commands_full(s->shard)) {
+		enum err e = source_fetch(w->source, s->partition, SOURCE_CONTROL, &m, 1, &n, why);
+		if (n > 0) {
 			rd_kafka_timestamp_type_t type;
-			int64_t ts = rd_kafka_message_timestamp(m[i], &type);
-			shard_command(s->shard, slice_make(m[i]->payload ? m[i]->payload : "", m[i]->len), m[i]->offset, ts < 0 ? TIME_NONE : ts);
-			rd_kafka_message_destroy(m[i]);
+			int64_t ts = rd_kafka_message_timestamp(m, &type);
+			shard_command(s->shard, slice_make(m->payload ? m->payload : "", m->len), m->offset, ts < 0 ? TIME_NONE : ts);
+			rd_kafka_message_destroy(m);
 		}
 		if (e)
 			return e;
-		if (n > 0)
-			continue;
-		if (!to_end || shard_control_read(s->shard) >= s->control_end || source_at_end(w->source, s->partition, SOURCE_CONTROL))
-			return ERR_OK;
-		if (mono_seconds_since(from) > 30)
-			return err_set(why, ERR_AWAY, "%s:%d was not read to its end within 30 s", w->pipe->settings->topics.control, s->partition);
-		e = source_poll_quiet(w->source, 5);
-		if (e)
-			return e;
 	}
+	*complete = shard_commands_full(s->shard) || shard_control_read(s->shard) >= s->control_end ||
+		    source_at_end(w->source, s->partition, SOURCE_CONTROL);
+	return ERR_OK;
+}
+
+/* Fetched, and the end of its control partition not asked yet. */
+static bool fresh(const struct slot *s)
+{
+	return s->shard && s->held_cnt && !s->end_known;
 }
 
 /* Asks once for all shards that fetched something where their control partitions end. */
@@ -236,27 +235,29 @@ static enum err control_ends(struct worker *w, struct err_text *why)
 	int64_t ends[256];
 	size_t n = 0;
 	for (size_t i = 0; i < w->slot_cnt && n < 256; i++)
-		if (w->slots[i].shard && w->slots[i].held_cnt)
+		if (fresh(&w->slots[i]))
 			partitions[n++] = w->slots[i].partition;
 	if (n == 0)
 		return ERR_OK;
 	enum err e = source_control_ends(w->source, partitions, ends, n, why);
 	for (size_t i = 0, k = 0; i < w->slot_cnt && k < n && !e; i++)
-		if (w->slots[i].shard && w->slots[i].held_cnt)
+		if (fresh(&w->slots[i])) {
 			w->slots[i].control_end = ends[k++];
+			w->slots[i].end_known = true;
+		}
 	return e;
 }
 
-static enum err work(struct worker *w, struct slot *s, struct err_text *why)
+/* *idle: nothing could be done for this shard in this round. */
+static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_text *why)
 {
-	enum err e;
-	if (s->held_cnt == 0) {
-		e = read_control(w, s, false, why);
+	bool complete;
+	enum err e = read_control(w, s, &complete, why);
+	if (!e && s->held_cnt == 0) {
 		bool at_end = source_at_end(w->source, s->partition, SOURCE_CDR) && source_at_end(w->source, s->partition, SOURCE_CONTROL);
-		if (!e)
-			e = pipeline_idle(s->shard, at_end, wall_now(), why);
-	} else {
-		e = read_control(w, s, true, why);
+		e = pipeline_idle(s->shard, at_end, wall_now(), why);
+	} else if (!e && complete) {
+		*idle = false;
 		while (!e && !shard_batch_done(s->shard))
 			e = pipeline_step(s->shard, wall_now(), why);
 		if (!e) {
@@ -265,7 +266,7 @@ static enum err work(struct worker *w, struct slot *s, struct err_text *why)
 		}
 	}
 	if (!e)
-		source_follow(w->source, s->partition, shard_committed_cdr(s->shard), shard_committed_control(s->shard));
+		source_follow(w->source, s->partition, shard_committed(s->shard)->cdr_next, shard_committed(s->shard)->control_next);
 	return e;
 }
 
@@ -305,8 +306,7 @@ static enum err round_of_work(struct worker *w, bool *idle, struct err_text *why
 		struct slot *s = &w->slots[i];
 		if (!s->shard)
 			continue;
-		*idle = *idle && s->held_cnt == 0;
-		enum err f = work(w, s, why);
+		enum err f = work(w, s, idle, why);
 		if (f)
 			e = setback(w, s, f, why);
 	}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands: few, so cJSON does it. Strict in what they need, tolerant of fields they do not know. */
+#include "base/file.h"
+#include "ingest/ingest.h"
+
+#include <cjson/cJSON.h>
+
+#define COMMAND_AHEAD_MS (5 * MINUTE_MS)
+
+static void refuse(struct command *c, struct arena *a, const char *what)
+{
+	if (c->reason != REASON_OK)
+		return;
+	c->reason = REASON_BAD_COMMAND;
+	c->why = arena_printf(a, "%s", what);
+}
+
+static struct slice text_of(const cJSON *o, const char *name, struct command *c, struct arena *a)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+	if (!v || cJSON_IsNull(v))
+		return SLICE_NONE;
+	if (!cJSON_IsString(v) || strlen(v->valuestring) > 4096) {
+		c->reason = c->reason ? c->reason : REASON_BAD_COMMAND;
+		c->why = arena_printf(a, "'%s' must be a text of at most 4096 bytes", name);
+		return SLICE_NONE;
+	}
+	return arena_copy(a, slice_of(v->valuestring));
+}
+
+static void read_time(const cJSON *o, struct command *c, struct arena *a)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, "time");
+	if (cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 253402300800000.0)
+		c->time_ms = (int64_t)v->valuedouble;
+	else if (!cJSON_IsString(v) || !time_parse(slice_of(v->valuestring), &c->time_ms))
+		refuse(c, a, "'time' is missing or not a time: epoch milliseconds or RFC 3339");
+}
+
+static void read_verb(const cJSON *o, struct command *c, struct arena *a)
+{
+	static const char *const names[] = {
+#define X(n, name) name,
+		COMMANDS(X)
+#undef X
+	};
+	struct slice name = text_of(o, "command", c, a);
+	for (int i = 0; i < COMMAND_CNT; i++)
+		if (name.p && slice_is(name, names[i])) {
+			c->verb = (enum command_verb)i;
+			return;
+		}
+	refuse(c, a, "'command' is missing or not known");
+}
+
+static void read_fields(const cJSON *o, struct command *c, struct arena *a)
+{
+	c->id = text_of(o, "id", c, a);
+	if (!c->id.len || c->id.len > 256)
+		refuse(c, a, "'id' is missing or longer than 256 bytes");
+	read_time(o, c, a);
+	read_verb(o, c, a);
+	c->number = text_of(o, "number", c, a);
+	c->account = text_of(o, "account", c, a);
+	if (!c->number.len && !c->account.len)
+		refuse(c, a, "'number' is missing");
+	if (c->number.len && !e164_valid(c->number))
+		refuse(c, a, "'number' is not E.164");
+	c->by = text_of(o, "by", c, a);
+	c->provider = text_of(o, "provider", c, a);
+	c->carrier = text_of(o, "carrier", c, a);
+	c->label = text_of(o, "label", c, a);
+	c->note = text_of(o, "note", c, a);
+	c->called = text_of(o, "called", c, a);
+	c->device = text_of(o, "device", c, a);
+	c->result = text_of(o, "result", c, a);
+	c->step = text_of(o, "step", c, a);
+	c->outcome = text_of(o, "outcome", c, a);
+	c->remove = cJSON_HasObjectItem(o, "remove");
+}
+
+void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *c)
+{
+	*c = (struct command){.payload = payload, .produced_ms = produced_ms};
+	const char *end = NULL;
+	cJSON *o = payload.len <= 65536 ? cJSON_ParseWithLengthOpts(payload.p, payload.len, &end, false) : NULL;
+	if (!cJSON_IsObject(o))
+		refuse(c, a, "not a JSON object of at most 64 KiB");
+	else
+		read_fields(o, c, a);
+	cJSON_Delete(o);
+	if (c->reason == REASON_OK && produced_ms != TIME_NONE && c->time_ms > produced_ms + COMMAND_AHEAD_MS) {
+		c->reason = REASON_IN_FUTURE;
+		c->why = SLICE_LIT("'time' is more than 5 minutes after the command was published");
+	}
+}
+
+enum err command_file_read(const char *path, struct arena *a, struct command **out, size_t *n, struct err_text *why)
+{
+	struct slice text;
+	enum err e = file_read(path, 64u << 20, a, &text, why);
+	if (e)
+		return e;
+	size_t cap = 1;
+	for (uint32_t i = 0; i < text.len; i++)
+		cap += text.p[i] == '\n';
+	*out = arena_alloc(a, cap * sizeof **out);
+	*n = 0;
+	for (const char *p = text.p, *end = text.p + text.len; p < end;) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		struct slice line = slice_make(p, (size_t)((nl ? nl : end) - p));
+		p += line.len + 1;
+		if (line.len == 0 || (line.len == 1 && line.p[0] == '\r'))
+			continue;
+		decode_command(line, TIME_NONE, a, &(*out)[*n]);
+		(*out)[*n].offset = (int64_t)*n;
+		++*n;
+	}
+	return ERR_OK;
+}
