@@ -32,8 +32,7 @@ struct subject {
 	/* scoring's own */
 	struct calls *history;
 	uint64_t key_hash;
-	uint32_t next_dirty; /* list of changed subjects of the cycle */
-	bool dirty;
+	bool dirty, recent; /* changed in this cycle; found since the eviction hand passed */
 	uint8_t kind; /* enum subject_kind */
 	uint8_t key_len;
 	char *key; /* owned by the table, not terminated */
@@ -98,6 +97,10 @@ enum call_fate subject_add_call(struct table *t, struct subject *s, const struct
 void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms);
 
 /* ---- the record: stored form of a subject ---- */
+
+/* A subject without a key from its stored form; what it points to is owned by the caller. */
+enum err record_decode(struct slice bytes, struct subject *out, struct err_text *why) MUST_CHECK;
+void subject_release(struct subject *s); /* of a subject from record_decode that is in no table */
 
 /* Appends the record to `out`: versioned, packed, checksummed; the layout is drawn in record.c. */
 void record_encode(const struct subject *s, struct buf *out);

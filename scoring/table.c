@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subjects of a shard: an open-addressing index of (hash, pointer) with linear probing. The index is searched without touching a subject that
+ * has another hash. Eviction is CLOCK over the index: a subject found since the hand last passed is spared once. */
+#include "scoring/calls.h"
+#include "scoring/scoring.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct cell {
+	uint64_t hash;
+	struct subject *subject; /* NULL: free */
+};
+
+struct table {
+	struct cell *cells;
+	uint64_t cap, cnt, hand;
+	int64_t ceiling_bytes, bytes;
+	struct subject **dirty;
+	uint32_t dirty_cnt, dirty_cap, dirty_at;
+	int64_t dirty_bytes;
+};
+
+static int64_t subject_bytes(const struct subject *s)
+{
+	return (int64_t)sizeof *s + s->key_len + s->state_len + calls_bytes(s->history) + 64; /* 64: what the heap adds to the blocks */
+}
+
+struct table *table_new(int64_t ceiling_bytes)
+{
+	struct table *t = mem_zalloc(sizeof *t);
+	t->ceiling_bytes = ceiling_bytes;
+	t->cap = 1024;
+	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	return t;
+}
+
+static void subject_free(struct subject *s)
+{
+	calls_free(s->history);
+	free(s->state);
+	free(s->key);
+	free(s);
+}
+
+void table_clear(struct table *t)
+{
+	for (uint64_t i = 0; i < t->cap; i++)
+		if (t->cells[i].subject)
+			subject_free(t->cells[i].subject);
+	memset(t->cells, 0, t->cap * sizeof *t->cells);
+	t->cnt = 0;
+	t->bytes = 0;
+	t->dirty_cnt = t->dirty_at = 0;
+	t->dirty_bytes = 0;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	table_clear(t);
+	free(t->cells);
+	free(t->dirty);
+	free(t);
+}
+
+static struct cell *cell_of(const struct table *t, struct slice key, uint64_t hash)
+{
+	uint64_t i = hash & (t->cap - 1);
+	for (;; i = (i + 1) & (t->cap - 1)) {
+		struct cell *c = &t->cells[i];
+		if (!c->subject || (c->hash == hash && slice_eq(subject_key(c->subject), key)))
+			return c;
+	}
+}
+
+struct subject *table_find(struct table *t, struct slice key, uint64_t hash)
+{
+	struct subject *s = cell_of(t, key, hash)->subject;
+	if (s)
+		s->recent = true;
+	return s;
+}
+
+void table_prefetch(const struct table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->cells[hash & (t->cap - 1)]);
+}
+
+static void grow(struct table *t)
+{
+	struct cell *old = t->cells;
+	uint64_t cap = t->cap;
+	t->cap *= 2;
+	t->hand = 0;
+	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	for (uint64_t i = 0; i < cap; i++)
+		if (old[i].subject)
+			*cell_of(t, subject_key(old[i].subject), old[i].hash) = old[i];
+	free(old);
+}
+
+static struct subject *add(struct table *t, struct slice key, uint64_t hash)
+{
+	assert(key.len > 0 && key.len <= SUBJECT_KEY_MAX);
+	if (3 * (t->cnt + 1) > 2 * t->cap)
+		grow(t);
+	struct cell *c = cell_of(t, key, hash);
+	assert(!c->subject);
+	struct subject *s = mem_zalloc(sizeof *s);
+	s->clock_ms = s->first_seen_ms = s->since_ms = TIME_NONE;
+	s->key = mem_alloc(key.len);
+	memcpy(s->key, key.p, key.len);
+	s->key_len = (uint8_t)key.len;
+	s->key_hash = hash;
+	s->kind = (uint8_t)subject_kind_of(key);
+	s->recent = true;
+	*c = (struct cell){hash, s};
+	t->cnt++;
+	return s;
+}
+
+struct subject *table_add(struct table *t, struct slice key, uint64_t hash, int64_t since_ms)
+{
+	struct subject *s = add(t, key, hash);
+	s->since_ms = since_ms;
+	s->history = calls_new();
+	t->bytes += subject_bytes(s);
+	return s;
+}
+
+enum err table_load(struct table *t, struct slice key, uint64_t hash, struct slice record, struct subject **out, struct err_text *why)
+{
+	struct subject fresh = {0};
+	enum err e = record_decode(record, &fresh, why);
+	if (e)
+		return e;
+	struct subject *s = add(t, key, hash);
+	fresh.key = s->key;
+	fresh.key_len = s->key_len;
+	fresh.key_hash = hash;
+	fresh.kind = s->kind;
+	fresh.recent = true;
+	*s = fresh;
+	t->bytes += subject_bytes(s);
+	*out = s;
+	return ERR_OK;
+}
+
+void table_mark(struct table *t, struct subject *s)
+{
+	if (s->dirty)
+		return;
+	s->dirty = true;
+	if (t->dirty_cnt == t->dirty_cap) {
+		t->dirty_cap = t->dirty_cap ? 2 * t->dirty_cap : 1024;
+		t->dirty = mem_realloc(t->dirty, t->dirty_cap * sizeof *t->dirty);
+	}
+	t->dirty[t->dirty_cnt++] = s;
+	t->dirty_bytes += 64 + s->state_len + 24 * (int64_t)s->history->cnt +
+			  (s->history->deep ? 16 * (int64_t)s->history->deep->piece_cnt + 4096 : 0);
+}
+
+void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, uint32_t len)
+{
+	t->bytes += (int64_t)len - s->state_len;
+	s->state = len ? mem_realloc(s->state, len) : (free(s->state), NULL);
+	if (len)
+		memcpy(s->state, bytes, len);
+	s->state_len = len;
+	table_mark(t, s);
+}
+
+bool table_next_dirty(struct table *t, struct subject **s)
+{
+	if (!*s)
+		t->dirty_at = 0;
+	*s = t->dirty_at < t->dirty_cnt ? t->dirty[t->dirty_at++] : NULL;
+	return *s != NULL;
+}
+
+uint32_t table_dirty_cnt(const struct table *t)
+{
+	return t->dirty_cnt;
+}
+
+int64_t table_dirty_bytes(const struct table *t)
+{
+	return t->dirty_bytes;
+}
+
+void table_clean(struct table *t)
+{
+	for (uint32_t i = 0; i < t->dirty_cnt; i++)
+		t->dirty[i]->dirty = false;
+	t->dirty_cnt = t->dirty_at = 0;
+	t->dirty_bytes = 0;
+}
+
+/* Backward-shift deletion. */
+static void remove_cell(struct table *t, uint64_t i)
+{
+	uint64_t mask = t->cap - 1, j = i;
+	t->bytes -= subject_bytes(t->cells[i].subject);
+	subject_free(t->cells[i].subject);
+	t->cnt--;
+	for (;;) {
+		t->cells[i].subject = NULL;
+		do {
+			j = (j + 1) & mask;
+			if (!t->cells[j].subject)
+				return;
+		} while (((j - (t->cells[j].hash & mask)) & mask) < ((j - i) & mask));
+		t->cells[i] = t->cells[j];
+		i = j;
+	}
+}
+
+void table_evict(struct table *t)
+{
+	assert(t->dirty_cnt == 0);
+	if (t->ceiling_bytes == 0)
+		return;
+	while (t->cnt > 0 && table_bytes(t) > t->ceiling_bytes) {
+		struct subject *s = t->cells[t->hand].subject;
+		if (s && !s->recent) {
+			remove_cell(t, t->hand); /* another may have moved here: look again */
+			continue;
+		}
+		if (s)
+			s->recent = false;
+		t->hand = (t->hand + 1) & (t->cap - 1);
+	}
+}
+
+uint64_t table_subjects(const struct table *t)
+{
+	return t->cnt;
+}
+
+int64_t table_bytes(const struct table *t)
+{
+	return t->bytes;
+}
+
+struct subject *table_each(struct table *t, uint64_t *at)
+{
+	while (*at < t->cap) {
+		struct subject *s = t->cells[(*at)++].subject;
+		if (s)
+			return s;
+	}
+	return NULL;
+}
+
+/* ---- a call arrives ---- */
+
+enum subject_kind subject_kind_of(struct slice key)
+{
+	if (key.len && key.p[0] == 'a')
+		return SUBJECT_ACCOUNT;
+	if (key.len && key.p[0] == 't')
+		return SUBJECT_TRUNK;
+	return key.len && key.p[0] == 'b' ? SUBJECT_BLOCK : SUBJECT_NUMBER;
+}
+
+static uint32_t clamp32(int64_t v)
+{
+	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late)
+{
+	int64_t clock_ms = s->clock_ms;
+	*late = clock_ms != TIME_NONE && c->event_ms < clock_ms;
+	if (clock_ms != TIME_NONE && c->event_ms <= clock_ms - WINDOW_MAX_MS)
+		return CALL_TOO_LATE;
+	if (calls_has(s->history, c->event_ms, c->id_hash))
+		return CALL_DUPLICATE;
+	struct call call = {.end_ms = c->event_ms,
+			    .callee = c->callee_hash,
+			    .id_hash = c->id_hash,
+			    .talk_ms = clamp32(c->talk_ms),
+			    .lasted_ms = clamp32(c->event_ms - c->start_ms),
+			    .flags = c->disposition | (c->answered ? CALL_ANSWERED : 0u)};
+	int64_t before = calls_bytes(s->history);
+	if (!*late)
+		s->clock_ms = c->event_ms;
+	calls_add(s->history, &call, s->clock_ms);
+	t->bytes += calls_bytes(s->history) - before;
+	if (s->first_seen_ms == TIME_NONE || c->event_ms < s->first_seen_ms)
+		s->first_seen_ms = c->event_ms;
+	s->calls++;
+	s->answered += c->answered;
+	s->talk_ms += (uint64_t)c->talk_ms;
+	s->late += *late;
+	table_mark(t, s);
+	return *late && c->event_ms < clock_ms - allowed_lateness_ms ? CALL_LATE_KEPT : CALL_APPLIED;
+}
