@@ -10,7 +10,7 @@
 
 #define EXPR_BYTES_MAX 8192
 #define EXPR_DEPTH_MAX 64
-#define EXPR_STACK 80
+#define EXPR_STACK 512 /* 64 levels of parentheses, at most 6 values waiting in each */
 
 /* opcode: what it does to the stack */
 #define OPS(X)                                                                                                                      \

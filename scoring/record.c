@@ -94,7 +94,7 @@ static void decode_deep(struct reader *r, int64_t clock_ms, struct deep *d)
 	if (r->bad)
 		return;
 	d->piece_cnt = d->piece_cap = (uint32_t)n;
-	d->compact_at = d->piece_cnt + d->piece_cnt / 2 + 32;
+	d->compact_at = d->piece_cnt + 1; /* soon: else a record that is reloaded often would never be compacted */
 	d->pieces = mem_zalloc((d->piece_cap + 1) * sizeof *d->pieces);
 	for (uint32_t i = d->piece_cnt; i-- > 0 && !r->bad;) {
 		struct piece *p = &d->pieces[i];

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/app.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{"features", "figures of every calling number after each CDR of a file", verb_features},
+};
+#define VERBS (sizeof verbs / sizeof verbs[0])
+
+static void print_help(FILE *to)
+{
+	fputs("usage: ringfence VERB [options]\n\nverbs:\n", to);
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+	fputs("\nringfence VERB --help teaches each.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help(argc < 2 ? stderr : stdout);
+		return argc < 2 ? 2 : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("ringfence " RINGFENCE_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "ringfence: '%s' is not a verb; ringfence --help lists them\n", argv[1]);
+	return 2;
+}

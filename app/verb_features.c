@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `features`: the figures of every calling number after each of its CDRs, for anyone who wants to check ours against their own. */
+#include "app/app.h"
+#include "ingest/ingest.h"
+#include "rules/rules.h"
+#include "scoring/scoring.h"
+
+#include <cjson/cJSON.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPRESSIONS_MAX 256
+#define RECORDS 4096
+#define ALLOWED_LATENESS_MS (6 * HOUR_MS)
+#define IN_FUTURE_FILE_MS (400 * DAY_MS)
+
+static const char help[] =
+	"usage: ringfence features [--expr E]... [--any-time] [--at-end] FILE...\n"
+	"\n"
+	"Reads canonical CDRs in the order given and prints one JSON line after each: the figures of its calling number,\n"
+	"at that number's clock. A CDR that changes nothing (duplicate, partial, withheld, too late, unusable) makes no line.\n"
+	"\n"
+	"  --expr E     an expression over features, e.g. 'calls[\"1h\"]'; may be given many times\n"
+	"               (default: every feature over 1h and 24h)\n"
+	"  --any-time   do not refuse CDRs more than 400 days after the newest so far\n"
+	"  --at-end     one line per number at the end, sorted, in place of one per CDR\n"
+	"\n"
+	"Files: .jsonl .ndjson .csv, and .gz or .zst behind them; - is JSON lines on standard input.\n"
+	"\n"
+	"example: ringfence features --expr 'calls[\"1h\"]' --expr 'short6_ratio[\"24h\"] > 0.15' cdrs.jsonl.gz\n";
+
+struct run {
+	const char *exprs[EXPRESSIONS_MAX];
+	size_t expr_cnt;
+	bool any_time, at_end;
+	struct rules *rules;
+	struct figures figures;
+	struct table *table;
+	struct arena arena;
+	int64_t clock_ms;
+	uint64_t unusable;
+};
+
+static void add_value(struct run *r, cJSON *values, size_t i)
+{
+	struct value v;
+	struct err_text why;
+	char text[64];
+	if (!rules_value(r->rules, (uint32_t)i, &r->figures, NULL, &v, &why)) {
+		cJSON *o = cJSON_AddObjectToObject(values, r->exprs[i]);
+		cJSON_AddStringToObject(o, "error", why.text);
+	} else if (v.type == VALUE_BOOL) {
+		cJSON_AddBoolToObject(values, r->exprs[i], v.b);
+	} else if (v.type == VALUE_INT) {
+		snprintf(text, sizeof text, "%lld", (long long)v.i);
+		cJSON_AddRawToObject(values, r->exprs[i], text);
+	} else if (v.type == VALUE_DOUBLE) {
+		cJSON_AddNumberToObject(values, r->exprs[i], v.d);
+	} else {
+		struct slice s = arena_copy(&r->arena, v.s);
+		cJSON_AddStringToObject(values, r->exprs[i], s.p);
+	}
+}
+
+static void print_line(struct run *r, const struct subject *s, const struct cdr *c, bool late)
+{
+	char time[TIME_TEXT_BYTES];
+	cJSON *o = cJSON_CreateObject();
+	if (c && c->record_id.p)
+		cJSON_AddStringToObject(o, "record_id", arena_copy(&r->arena, c->record_id).p);
+	cJSON_AddStringToObject(o, "number", arena_copy(&r->arena, subject_key(s)).p);
+	cJSON_AddStringToObject(o, "time", time_format(c ? c->event_ms : s->clock_ms, time));
+	if (c)
+		cJSON_AddBoolToObject(o, "late", late);
+	cJSON *values = cJSON_AddObjectToObject(o, "values");
+	figures_reset(&r->figures, s, s->clock_ms);
+	for (size_t i = 0; i < r->expr_cnt; i++)
+		add_value(r, values, i);
+	char *text = cJSON_PrintUnformatted(o);
+	puts(text);
+	free(text);
+	cJSON_Delete(o);
+}
+
+static void apply(struct run *r, const struct cdr *c)
+{
+	bool late = false;
+	if (c->reason != REASON_OK ||
+	    (!r->any_time && c->use == CDR_COUNT && r->clock_ms != TIME_NONE && c->event_ms > r->clock_ms + IN_FUTURE_FILE_MS)) {
+		r->unusable++;
+		return;
+	}
+	if (c->use != CDR_COUNT)
+		return;
+	if (c->event_ms > r->clock_ms)
+		r->clock_ms = c->event_ms;
+	struct subject *s = table_find(r->table, c->calling_number, c->caller_hash);
+	if (!s)
+		s = table_add(r->table, c->calling_number, c->caller_hash, r->clock_ms);
+	enum call_fate fate = subject_add_call(r->table, s, c, ALLOWED_LATENESS_MS, &late);
+	if (fate == CALL_TOO_LATE)
+		r->unusable++;
+	else if (fate != CALL_DUPLICATE && !r->at_end)
+		print_line(r, s, c, late);
+}
+
+static enum err read_file(struct run *r, const char *path, struct cdr *cdrs, struct err_text *why)
+{
+	const struct ingest_config config = {.format = INPUT_JSON, .max_record_bytes = 1 << 20};
+	struct file_source *source;
+	size_t n;
+	enum err e = file_source_open(path, &config, &source, why);
+	if (e)
+		return e;
+	do {
+		arena_reset(&r->arena);
+		e = file_source_read(source, &r->arena, cdrs, RECORDS, &n, why);
+		for (size_t i = 0; i < n && !e; i++)
+			apply(r, &cdrs[i]);
+		table_clean(r->table);
+	} while (!e && n > 0);
+	file_source_close(source);
+	return e;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return slice_cmp(subject_key(*(struct subject *const *)a), subject_key(*(struct subject *const *)b));
+}
+
+static void print_all(struct run *r)
+{
+	size_t n = 0;
+	uint64_t at = 0;
+	struct subject *s, **all = mem_alloc((table_subjects(r->table) + 1) * sizeof(struct subject *));
+	while ((s = table_each(r->table, &at)))
+		all[n++] = s;
+	qsort(all, n, sizeof(struct subject *), by_key);
+	for (size_t i = 0; i < n; i++) {
+		arena_reset(&r->arena);
+		print_line(r, all[i], NULL, false);
+	}
+	free(all);
+}
+
+static void default_expressions(struct run *r)
+{
+	static const char *const windows[] = {"1h", "24h"};
+	for (int f = 0; f < FEATURE_CNT; f++)
+		for (size_t w = 0; w < 2; w++)
+			r->exprs[r->expr_cnt++] = arena_printf(&r->arena, "%s[\"%s\"]", feature_info((enum feature)f)->name, windows[w]).p;
+}
+
+static enum err compile(struct run *r)
+{
+	struct buf problems = {0};
+	enum err e = rules_expressions(r->exprs, r->expr_cnt, &r->rules, &problems);
+	if (e) {
+		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
+	} else {
+		struct figures *f = &r->figures;
+		f->keys = rules_figures(r->rules, &f->n);
+		f->filled = mem_zalloc((f->n / 64 + 1) * sizeof *f->filled);
+		f->values = mem_zalloc((f->n + 1) * sizeof *f->values);
+	}
+	buf_release(&problems);
+	return e;
+}
+
+static int run_files(struct run *r, int argc, char **argv)
+{
+	struct err_text why;
+	enum err e = compile(r);
+	if (e)
+		return err_exit(e);
+	struct cdr *cdrs = mem_alloc(RECORDS * sizeof *cdrs);
+	struct arena names = r->arena; /* the default expressions live here: the batches get an arena of their own */
+	arena_init(&r->arena, 256 << 10);
+	for (int i = optind; i < argc && !e; i++)
+		e = read_file(r, argv[i], cdrs, &why);
+	if (!e && r->at_end)
+		print_all(r);
+	if (r->unusable)
+		fprintf(stderr, "ringfence features: %llu records could not be used\n", (unsigned long long)r->unusable);
+	free(cdrs);
+	free(r->figures.filled);
+	free(r->figures.values);
+	rules_free(r->rules);
+	arena_release(&names);
+	if (fflush(stdout) != 0 && !e)
+		e = err_set(&why, ERR_IO, "cannot write to standard output");
+	return e ? verb_fail(e, &why) : 0;
+}
+
+int verb_features(int argc, char **argv)
+{
+	static const struct option options[] = {{"expr", required_argument, NULL, 'e'}, {"any-time", no_argument, NULL, 'a'},
+						{"at-end", no_argument, NULL, 'n'},	{"help", no_argument, NULL, 'h'}, {0}};
+	struct run r = {.clock_ms = TIME_NONE};
+	int o, status;
+	arena_init(&r.arena, 4096);
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o == 'h') {
+			fputs(help, stdout);
+			arena_release(&r.arena);
+			return 0;
+		}
+		if (o == '?' || r.expr_cnt == EXPRESSIONS_MAX) {
+			arena_release(&r.arena);
+			return verb_usage("features", "an option is not known, or more than %d expressions", EXPRESSIONS_MAX);
+		}
+		r.any_time = r.any_time || o == 'a';
+		r.at_end = r.at_end || o == 'n';
+		if (o == 'e')
+			r.exprs[r.expr_cnt++] = optarg;
+	}
+	if (r.expr_cnt == 0)
+		default_expressions(&r);
+	r.table = table_new(0);
+	status = optind == argc ? verb_usage("features", "no file given") : run_files(&r, argc, argv);
+	table_free(r.table);
+	arena_release(&r.arena);
+	return status;
+}
