@@ -38,7 +38,8 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why)
 	memcpy(out->id, reader_take(&r, COMMIT_ID_BYTES), COMMIT_ID_BYTES);
 	uint8_t version = reader_u8(&r);
 	if (version > META_VERSION)
-		return err_set(why, ERR_CORRUPT, "the shard's meta value has form %u, this program knows up to %u: it was written by a newer version",
+		return err_set(why, ERR_CORRUPT,
+			       "the shard's meta value has form %u, this program knows up to %u: it was written by a newer version",
 			       version, META_VERSION);
 	struct reader sum = reader_of(bytes.p + bytes.len - 4, 4);
 	if (reader_u32(&sum) != (uint32_t)hash64(bytes.p, bytes.len - 4, 0))

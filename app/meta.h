@@ -14,16 +14,16 @@
 #include "scoring/store.h"
 
 /* Counted in the commit, so exact over crashes. */
-#define META_COUNTS(X)                                                                                                              \
-	X(applied, "CDRs that counted as a call")                                                                                   \
-	X(duplicates, "CDRs seen before")                                                                                           \
-	X(partial, "partial CDRs, left out")                                                                                        \
-	X(withheld, "CDRs of a withheld caller, left out")                                                                          \
-	X(late, "CDRs before their number's clock, put in their place")                                                             \
-	X(late_kept, "of these, older than the allowed lateness: not evaluated")                                                    \
-	X(dead_letters, "records that could not be used")                                                                           \
-	X(misrouted, "CDRs in another partition than their calling number's")                                                       \
-	X(commands, "commands applied")                                                                                             \
+#define META_COUNTS(X)                                                           \
+	X(applied, "CDRs that counted as a call")                                \
+	X(duplicates, "CDRs seen before")                                        \
+	X(partial, "partial CDRs, left out")                                     \
+	X(withheld, "CDRs of a withheld caller, left out")                       \
+	X(late, "CDRs before their number's clock, put in their place")          \
+	X(late_kept, "of these, older than the allowed lateness: not evaluated") \
+	X(dead_letters, "records that could not be used")                        \
+	X(misrouted, "CDRs in another partition than their calling number's")    \
+	X(commands, "commands applied")                                          \
 	X(events, "events said")
 
 struct meta_counts {
@@ -36,15 +36,15 @@ struct meta {
 	uint8_t id[COMMIT_ID_BYTES];
 	struct slice deployment, topic; /* borrowed */
 	int32_t partition, partitions;
-	uint64_t epoch;            /* of the taking of the shard; grows */
-	int64_t cdr_next;          /* offset of the next CDR record; TIME_NONE: not begun */
-	int64_t control_next;      /* offset of the first command not yet applied */
-	int64_t cdr_clock_ms;      /* largest event time among the usable CDRs; TIME_NONE before the first */
-	int64_t clock_ms;          /* the shard's clock: the same, or later while idle */
-	int64_t produced_ms;       /* Kafka timestamp of the last record */
-	bool backfill;             /* it was applied more than 7 days after that */
-	int64_t command_ms;        /* time of the last command applied */
-	uint64_t outbox_next;      /* number of the next outbox entry */
+	uint64_t epoch;       /* of the taking of the shard; grows */
+	int64_t cdr_next;     /* offset of the next CDR record; TIME_NONE: not begun */
+	int64_t control_next; /* offset of the first command not yet applied */
+	int64_t cdr_clock_ms; /* largest event time among the usable CDRs; TIME_NONE before the first */
+	int64_t clock_ms;     /* the shard's clock: the same, or later while idle */
+	int64_t produced_ms;  /* Kafka timestamp of the last record */
+	bool backfill;        /* it was applied more than 7 days after that */
+	int64_t command_ms;   /* time of the last command applied */
+	uint64_t outbox_next; /* number of the next outbox entry */
 	struct meta_counts counts;
 };
 

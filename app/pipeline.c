@@ -101,14 +101,15 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 		return e;
 	commit_answered(s);
 	if (!read.meta.p || read.meta.len < COMMIT_ID_BYTES || memcmp(read.meta.p, s->meta.id, COMMIT_ID_BYTES) != 0)
-		return err_set(why, ERR_FENCED, "%s:%d: the commit id in the store is not ours: another process took the shard, or the store was set back",
+		return err_set(why, ERR_FENCED,
+			       "%s:%d: the commit id in the store is not ours: another process took the shard, or the store was set back",
 			       s->pipe->settings->topics.cdr, s->meta.partition);
 	for (uint32_t i = 0; i < s->asked.cnt; i++) {
 		struct err_text detail;
 		struct subject *loaded;
 		if (read.values[i].p &&
-		    table_load(s->table, s->asked.keys[i], s->asked.hashes[i], read.values[i], &loaded, &detail) != ERR_OK)
-			set_aside(s, s->asked.keys[i], &detail);
+		    table_load(s->table, s->asked.keys[i].key, s->asked.hashes[i], read.values[i], &loaded, &detail) != ERR_OK)
+			set_aside(s, s->asked.keys[i].key, &detail);
 	}
 	return ERR_OK;
 }
@@ -181,8 +182,11 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 
 static struct rules_subject view_of(const struct subject *sub)
 {
-	return (struct rules_subject){
-		.key = subject_key(sub), .kind = (enum subject_kind)sub->kind, .state = sub->state, .state_len = sub->state_len, .due_ms = TIME_NONE};
+	return (struct rules_subject){.key = subject_key(sub),
+				      .kind = (enum subject_kind)sub->kind,
+				      .state = sub->state,
+				      .state_len = sub->state_len,
+				      .due_ms = TIME_NONE};
 }
 
 /* What rules decided becomes part of the record, the timers and the outbox. */
@@ -250,8 +254,7 @@ static enum err refuse_command(struct shard *s, const struct command *c, struct 
 static void run_command(struct shard *s, struct subject *sub, const struct waiting_command *w)
 {
 	const struct command *c = &w->command;
-	struct rules_command rc = {
-		.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
 	struct rules_subject rs = view_of(sub);
 	figures_reset(s->figures, sub, w->time_ms);
 	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
@@ -388,10 +391,13 @@ static enum err check_keying(struct shard *s, const struct cdr *c, struct err_te
 	if (set->keying == KEYING_WARN || n->applied >= KEYING_SAMPLE || n->misrouted <= KEYING_SAMPLE / 100)
 		return ERR_OK;
 	return err_set(why, ERR_CONFIG,
-		       "%s:%d: %llu of the first CDRs are not in the partition of their calling number, so the statistics of a number would be split. Key the "
-		       "topic by calling number (E.164, partitioner %s), e.g. with ringfence rekey; set input.partitioner if its producers use the other one; "
+		       "%s:%d: %llu of the first CDRs are not in the partition of their calling number, so the statistics of a number "
+		       "would be split. Key the "
+		       "topic by calling number (E.164, partitioner %s), e.g. with ringfence rekey; set input.partitioner if its producers "
+		       "use the other one; "
 		       "or go on with keying: warn",
-		       set->topics.cdr, s->meta.partition, (unsigned long long)n->misrouted, set->partitioner == PARTITION_CRC32 ? "crc32" : "murmur2");
+		       set->topics.cdr, s->meta.partition, (unsigned long long)n->misrouted,
+		       set->partitioner == PARTITION_CRC32 ? "crc32" : "murmur2");
 }
 
 static void passed(struct shard *s, const struct cdr *c, struct wall_time now)
@@ -447,12 +453,12 @@ static enum err apply(struct shard *s, struct wall_time now, struct err_text *wh
 
 /* ---- commit ---- */
 
-#define GROW(array, cap, need)                                                                                                      \
-	do {                                                                                                                        \
-		if ((cap) < (need)) {                                                                                               \
-			(cap) = (need) + (need) / 2;                                                                                \
-			(array) = mem_realloc((array), (cap) * sizeof *(array));                                                    \
-		}                                                                                                                   \
+#define GROW(array, cap, need)                                                   \
+	do {                                                                     \
+		if ((cap) < (need)) {                                            \
+			(cap) = (need) + (need) / 2;                             \
+			(array) = mem_realloc((array), (cap) * sizeof *(array)); \
+		}                                                                \
 	} while (0)
 
 static void collect_records(struct shard *s, struct store_commit *c)
@@ -464,8 +470,8 @@ static void collect_records(struct shard *s, struct store_commit *c)
 	while (!s->pipe->resident && table_next_dirty(s->table, &sub)) {
 		size_t from = s->records.len;
 		record_encode(sub, &s->records);
-		s->puts[i].key = subject_key(sub);
-		s->puts[i++].value = (struct slice){NULL, (uint32_t)(s->records.len - from)};
+		s->puts[i++] =
+			(struct store_put){.at = {subject_key(sub), SPACE_RECORD}, .value = {NULL, (uint32_t)(s->records.len - from)}};
 	}
 	const uint8_t *p = s->records.data; /* it has moved while it grew: place the slices now */
 	for (uint32_t k = 0; k < i; p += s->puts[k++].value.len)
@@ -504,8 +510,8 @@ static enum err dead_letters_out(struct shard *s, struct err_text *why)
 	uint64_t open;
 	while ((open = s->outlet->dead_letters_open(s->outlet->ctx, s->owner)) > 0) {
 		if (mono_seconds_since(from) > DEAD_LETTER_WAIT_S)
-			return err_set(why, ERR_AWAY, "%s:%d: %llu dead letters were not acknowledged within %d s", s->pipe->settings->topics.cdr,
-				       s->meta.partition, (unsigned long long)open, (int)DEAD_LETTER_WAIT_S);
+			return err_set(why, ERR_AWAY, "%s:%d: %llu dead letters were not acknowledged within %d s",
+				       s->pipe->settings->topics.cdr, s->meta.partition, (unsigned long long)open, (int)DEAD_LETTER_WAIT_S);
 		s->outlet->poll(s->outlet->ctx, 20);
 	}
 	return ERR_OK;

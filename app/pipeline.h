@@ -22,7 +22,7 @@ struct outlet {
 	enum err (*send)(void *ctx, void *owner, uint64_t number, const struct message *m, struct err_text *why); /* ERR_LIMIT: later */
 	enum err (*dead_letter)(void *ctx, void *owner, const struct dead_letter *d, struct err_text *why);
 	uint64_t (*dead_letters_open)(void *ctx, const void *owner); /* not yet acknowledged */
-	void (*poll)(void *ctx, int wait_ms);                         /* serves acknowledgements: shard_acked() */
+	void (*poll)(void *ctx, int wait_ms);                        /* serves acknowledgements: shard_acked() */
 	void *ctx;
 };
 
@@ -31,10 +31,10 @@ struct pipeline {
 	const struct settings *settings;
 	const struct store_ops *ops;
 	struct store *store;
-	bool resident;    /* the table is the store: commits carry no records (replay, state.store: memory) */
-	bool files;       /* input comes from files: no Kafka timestamps; in_future goes by the clock so far */
-	bool any_time;    /* files: no in_future check */
-	struct rules *rules;        /* current generation; swapped under rules_lock */
+	bool resident;       /* the table is the store: commits carry no records (replay, state.store: memory) */
+	bool files;          /* input comes from files: no Kafka timestamps; in_future goes by the clock so far */
+	bool any_time;       /* files: no in_future check */
+	struct rules *rules; /* current generation; swapped under rules_lock */
 	_Atomic uint64_t rules_generation;
 	pthread_mutex_t rules_lock;
 	/* `features` and traces: called after a CDR was applied, with the shard's figures pointing at its subject. May be NULL. */
@@ -80,7 +80,7 @@ void shard_drop(struct shard *s);
 
 const struct meta *shard_meta(const struct shard *s); /* positions as applied in memory */
 int32_t shard_partition(const struct shard *s);
-void *shard_owner(const struct shard *s); /* as the outlet is told; never the same for two takings */
+void *shard_owner(const struct shard *s);                  /* as the outlet is told; never the same for two takings */
 const struct meta *shard_committed(const struct shard *s); /* as of the last confirmed commit: what Kafka may be told */
 /* Where the input begins, if the state did not say (first start, or an accepted gap). */
 void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next);
@@ -97,7 +97,8 @@ const struct rules *shard_rules(const struct shard *s);
 /* ---- input ---- */
 
 /* One more record, undecoded (Kafka) or decoded (files: only offset and reason are filled in here). False: the batch is full. */
-bool shard_add(struct shard *s, struct slice payload, struct slice key, const rd_kafka_headers_t *headers, int64_t offset, int64_t produced_ms);
+bool shard_add(struct shard *s, struct slice payload, struct slice key, const rd_kafka_headers_t *headers, int64_t offset,
+	       int64_t produced_ms);
 bool shard_add_decoded(struct shard *s, const struct cdr *c);
 /* The batch is applied to its end. */
 bool shard_batch_done(const struct shard *s);

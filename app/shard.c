@@ -45,7 +45,7 @@ static uint32_t asked_slot(const struct asked *a, struct slice key, uint64_t has
 	uint32_t i = (uint32_t)(hash >> 32) & (a->slot_cnt - 1);
 	for (; a->slots[i]; i = (i + 1) & (a->slot_cnt - 1)) {
 		uint32_t k = a->slots[i] - 1;
-		if (a->hashes[k] == hash && slice_eq(a->keys[k], key))
+		if (a->hashes[k] == hash && slice_eq(a->keys[k].key, key))
 			break;
 	}
 	return i;
@@ -63,7 +63,7 @@ bool asked_add(struct asked *a, struct slice key, uint64_t hash)
 	uint32_t i = asked_slot(a, key, hash);
 	if (a->slots[i])
 		return false;
-	a->keys[a->cnt] = key;
+	a->keys[a->cnt] = (struct store_key){key, SPACE_RECORD};
 	a->hashes[a->cnt] = hash;
 	a->slots[i] = ++a->cnt;
 	return true;
@@ -145,12 +145,14 @@ static enum err check_owner(const struct shard *s, const struct meta *m, int32_t
 	const struct settings *set = s->pipe->settings;
 	if (!slice_is(m->deployment, set->deployment))
 		return err_set(why, ERR_FOREIGN,
-			       "the state of %s:%d belongs to the deployment '" SLICE_FMT "', this one is '%s': give it a store (database, file) of its own, "
+			       "the state of %s:%d belongs to the deployment '" SLICE_FMT
+			       "', this one is '%s': give it a store (database, file) of its own, "
 			       "or set deployment: " SLICE_FMT,
 			       set->topics.cdr, partition, SLICE_ARG(m->deployment), set->deployment, SLICE_ARG(m->deployment));
 	if (m->partitions != partitions)
 		return err_set(why, ERR_FOREIGN,
-			       "topic %s has %d partitions, its state was made with %d: numbers would move between shards. Go back to %d partitions, or "
+			       "topic %s has %d partitions, its state was made with %d: numbers would move between shards. Go back to %d "
+			       "partitions, or "
 			       "publish into a new topic of %d partitions and start a new deployment on it",
 			       set->topics.cdr, partitions, m->partitions, m->partitions, partitions);
 	return ERR_OK;
@@ -343,7 +345,8 @@ const struct rules *shard_rules(const struct shard *s)
 
 /* ---- input ---- */
 
-bool shard_add(struct shard *s, struct slice payload, struct slice key, const rd_kafka_headers_t *headers, int64_t offset, int64_t produced_ms)
+bool shard_add(struct shard *s, struct slice payload, struct slice key, const rd_kafka_headers_t *headers, int64_t offset,
+	       int64_t produced_ms)
 {
 	struct batch *b = &s->batch;
 	if (b->cnt == b->cap)

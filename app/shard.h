@@ -14,7 +14,7 @@
 
 /* Keys asked of the store in this cycle: what is asked and not in the table afterwards does not exist. */
 struct asked {
-	struct slice *keys;
+	struct store_key *keys;
 	uint64_t *hashes;
 	uint32_t cnt, cap;
 	uint32_t *slots; /* index + 1 into keys, open addressing */

@@ -195,8 +195,11 @@ static int run_files(struct run *r, int argc, char **argv)
 
 int verb_features(int argc, char **argv)
 {
-	static const struct option options[] = {{"expr", required_argument, NULL, 'e'}, {"any-time", no_argument, NULL, 'a'},
-						{"at-end", no_argument, NULL, 'n'},	{"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option options[] = {{"expr", required_argument, NULL, 'e'},
+						{"any-time", no_argument, NULL, 'a'},
+						{"at-end", no_argument, NULL, 'n'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
 	struct run r = {.clock_ms = TIME_NONE};
 	int o, status;
 	arena_init(&r.arena, 4096);

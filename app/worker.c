@@ -21,14 +21,14 @@
 struct slot { /* a partition that the group gave us */
 	int32_t partition;
 	bool mine;
-	struct shard *shard;         /* NULL: not taken yet */
+	struct shard *shard; /* NULL: not taken yet */
 	struct mono_time take_at;
 	int64_t pause_ms;
-	bool away;                   /* said once, and once again when it is back */
-	rd_kafka_message_t **held;   /* the batch's bytes */
+	bool away;                 /* said once, and once again when it is back */
+	rd_kafka_message_t **held; /* the batch's bytes */
 	size_t held_cnt;
-	int64_t control_end;         /* read control to here before the batch is applied */
-	bool end_known;              /* control_end belongs to this batch */
+	int64_t control_end; /* read control to here before the batch is applied */
+	bool end_known;      /* control_end belongs to this batch */
 };
 
 struct worker {
@@ -132,8 +132,7 @@ static void on_taken(void *ctx, int32_t partition, bool lost)
 			continue;
 		s->mine = false;
 		if (s->shard && !lost && pipeline_idle(s->shard, false, wall_now(), &why) == ERR_OK)
-			source_follow(w->source, partition, shard_committed(s->shard)->cdr_next,
-				      shard_committed(s->shard)->control_next);
+			source_follow(w->source, partition, shard_committed(s->shard)->cdr_next, shard_committed(s->shard)->control_next);
 		drop(w, s);
 		log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
 	}
@@ -187,7 +186,8 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 
 static enum err fetch(struct worker *w, struct slot *s, struct err_text *why)
 {
-	enum err e = source_fetch(w->source, s->partition, SOURCE_CDR, s->held, (size_t)w->pipe->settings->run.batch_records, &s->held_cnt, why);
+	enum err e =
+		source_fetch(w->source, s->partition, SOURCE_CDR, s->held, (size_t)w->pipe->settings->run.batch_records, &s->held_cnt, why);
 	for (size_t i = 0; i < s->held_cnt; i++) {
 		rd_kafka_message_t *m = s->held[i];
 		rd_kafka_headers_t *headers = NULL;
@@ -281,7 +281,8 @@ static enum err check_count(struct worker *w, struct err_text *why)
 	if (cdr == w->config.partitions || cdr == 0)
 		return ERR_OK;
 	return err_set(why, ERR_FOREIGN,
-		       "topic %s has %d partitions now, its state was made with %d: numbers would move between shards. All shards of this process stop. Publish "
+		       "topic %s has %d partitions now, its state was made with %d: numbers would move between shards. All shards of this "
+		       "process stop. Publish "
 		       "into a new topic of %d partitions and start a new deployment on it, or make the topic anew with %d",
 		       w->pipe->settings->topics.cdr, cdr, w->config.partitions, cdr, w->config.partitions);
 }
@@ -403,7 +404,8 @@ enum err worker_start(struct pipeline *p, const struct worker_config *c, struct 
 	snprintf(suffix, sizeof suffix, "w%u", c->number);
 	enum err e = sink_kafka_open(&set->kafka, &set->topics.out, suffix, on_acked, w, &w->sink, why);
 	if (!e)
-		e = source_open(&set->kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w}, &w->source, why);
+		e = source_open(&set->kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w},
+				&w->source, why);
 	if (!e && pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		e = err_set(why, ERR_IO, "cannot start a worker thread");
 	w->has_thread = !e;

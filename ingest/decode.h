@@ -11,8 +11,8 @@ struct field {
 	const char *name;
 	uint8_t len;
 	uint8_t type;
-	uint16_t offset; /* in struct cdr */
-	uint16_t limit;  /* STRING: bytes */
+	uint16_t offset;          /* in struct cdr */
+	uint16_t limit;           /* STRING: bytes */
 	const char *const *names; /* ENUM */
 	uint8_t name_cnt;
 };

@@ -12,13 +12,19 @@ static const char *const releases[] = {CDR_RELEASE_PARTIES(X)};
 static const char *const verstats[] = {CDR_VERSTATS(X)};
 #undef X
 
-#define ROW(name, type, member, limit, ...) {name, sizeof name - 1, type, (uint16_t)offsetof(struct cdr, member), limit, __VA_ARGS__}
+#define ROW(name, type, member, limit, ...)                                                             \
+	{                                                                                               \
+		name, sizeof name - 1, type, (uint16_t)offsetof(struct cdr, member), limit, __VA_ARGS__ \
+	}
 #define STRING(name, member, limit) ROW(name, FIELD_STRING, member, limit, NULL, 0)
 #define TIME(name, member) ROW(name, FIELD_TIME, member, 0, NULL, 0)
 #define MS(name, member) ROW(name, FIELD_MS, member, 0, NULL, 0)
 #define INT(name, member) ROW(name, FIELD_INT, member, 0, NULL, 0)
 #define ENUM(name, member, list) ROW(name, FIELD_ENUM, member, 0, list, sizeof list / sizeof list[0])
-#define SKIP(name) {name, sizeof name - 1, FIELD_SKIP, 0, 0, NULL, 0}
+#define SKIP(name)                                               \
+	{                                                        \
+		name, sizeof name - 1, FIELD_SKIP, 0, 0, NULL, 0 \
+	}
 
 /* Account and tenant together stay below the length of a subject key. */
 static const struct field table[] = {

@@ -35,8 +35,8 @@ static struct slice tidy(struct slice s, struct arena *a)
 
 static bool says_withheld(struct slice raw)
 {
-	static const char *const words[] = {"anonymous",  "anonymous@anonymous.invalid", "restricted", "unavailable", "private", "withheld",
-					    "unknown", "blocked"};
+	static const char *const words[] = {
+		"anonymous", "anonymous@anonymous.invalid", "restricted", "unavailable", "private", "withheld", "unknown", "blocked"};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (raw.len == strlen(words[i]) && strncasecmp(raw.p, words[i], raw.len) == 0)
 			return true;

@@ -254,8 +254,8 @@ static enum err bad_column(const struct file_source *s, struct slice name, struc
 	for (size_t i = 0; i < n; i++)
 		names[i] = f[i].name;
 	const char *near = nearest_name(name, names, n);
-	return err_set(why, ERR_INPUT, "%s:1: the column '" SLICE_FMT "' is not a field of the canonical CDR%s%s%s", s->path, SLICE_ARG(name),
-		       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return err_set(why, ERR_INPUT, "%s:1: the column '" SLICE_FMT "' is not a field of the canonical CDR%s%s%s", s->path,
+		       SLICE_ARG(name), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static enum err read_header(struct file_source *s, struct err_text *why)
@@ -319,7 +319,8 @@ static enum err by_suffix(struct file_source *s, struct err_text *why)
 	s->csv = ends_with(name, ".csv");
 	if (s->csv || ends_with(name, ".jsonl") || ends_with(name, ".ndjson"))
 		return ERR_OK;
-	return err_set(why, ERR_USAGE, "%s: cannot tell its format by its name: .jsonl, .ndjson or .csv, and .gz or .zst behind it", s->path);
+	return err_set(why, ERR_USAGE, "%s: cannot tell its format by its name: .jsonl, .ndjson or .csv, and .gz or .zst behind it",
+		       s->path);
 }
 
 enum err file_source_open(const char *path, const struct ingest_config *c, struct file_source **out, struct err_text *why)

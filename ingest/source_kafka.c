@@ -119,8 +119,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 	rd_kafka_topic_partition_list_destroy(none);
 }
 
-enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix, const struct source_hooks *hooks,
-		     struct source **out, struct err_text *why)
+enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix,
+		     const struct source_hooks *hooks, struct source **out, struct err_text *why)
 {
 	rd_kafka_conf_t *conf;
 	char text[512];
@@ -228,13 +228,15 @@ static enum err check_range(struct source *s, int t, int32_t partition, int64_t 
 	int64_t nearest = *offset < low ? low : high;
 	if (!accept_gap)
 		return err_set(why, ERR_GAP,
-			       "%s:%d: the stored position is offset %lld, but the topic holds %lld to %lld: %s. To go on at offset %lld and accept the gap, start "
+			       "%s:%d: the stored position is offset %lld, but the topic holds %lld to %lld: %s. To go on at offset %lld "
+			       "and accept the gap, start "
 			       "once with --accept-gap",
 			       s->topics[t], partition, (long long)*offset, (long long)low, (long long)high,
-			       *offset < low ? "retention removed records that were never read" : "the topic was made anew, or lost records",
+			       *offset < low ? "retention removed records that were never read"
+					     : "the topic was made anew, or lost records",
 			       (long long)nearest);
-	log_warn("ingest", "%s:%d: going on at offset %lld in place of %lld: the gap was accepted", s->topics[t], partition, (long long)nearest,
-		 (long long)*offset);
+	log_warn("ingest", "%s:%d: going on at offset %lld in place of %lld: the gap was accepted", s->topics[t], partition,
+		 (long long)nearest, (long long)*offset);
 	*offset = nearest;
 	return ERR_OK;
 }
@@ -283,8 +285,10 @@ static size_t keep_records(struct source *s, struct feed *f, rd_kafka_message_t 
 		if (m[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			f->at_end = true;
 		else if (m[i]->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m[i]->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-			*e = err_set(why, ERR_GAP, "%s:%d: offset %lld is not in the topic any more (%s). To accept the gap, start once with --accept-gap",
-				     rd_kafka_topic_name(m[i]->rkt), m[i]->partition, (long long)m[i]->offset, rd_kafka_message_errstr(m[i]));
+			*e = err_set(
+				why, ERR_GAP,
+				"%s:%d: offset %lld is not in the topic any more (%s). To accept the gap, start once with --accept-gap",
+				rd_kafka_topic_name(m[i]->rkt), m[i]->partition, (long long)m[i]->offset, rd_kafka_message_errstr(m[i]));
 		else
 			log_warn("ingest", "kafka: %s", rd_kafka_message_errstr(m[i]));
 		rd_kafka_message_destroy(m[i]);

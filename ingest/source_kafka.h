@@ -12,7 +12,7 @@
 struct source;
 
 struct source_hooks {
-	void (*given)(void *ctx, int32_t partition); /* ours from now on: take its state, then source_start */
+	void (*given)(void *ctx, int32_t partition);            /* ours from now on: take its state, then source_start */
 	void (*taken)(void *ctx, int32_t partition, bool lost); /* not ours any more: give up its state now */
 	void *ctx;
 };
@@ -20,8 +20,8 @@ struct source_hooks {
 enum source_topic { SOURCE_CDR, SOURCE_CONTROL, SOURCE_TOPICS };
 
 /* Subscribes. `partitions` of both topics must be equal (checked by the caller). */
-enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix, const struct source_hooks *hooks,
-		     struct source **out, struct err_text *why) MUST_CHECK;
+enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix,
+		     const struct source_hooks *hooks, struct source **out, struct err_text *why) MUST_CHECK;
 /* Leaves the group. The hooks are called for what is still held. */
 void source_close(struct source *s);
 
@@ -30,7 +30,8 @@ enum err source_poll(struct source *s, int wait_ms, struct err_text *why) MUST_C
 
 /* Starts, or starts anew, both partitions at these offsets (RD_KAFKA_OFFSET_BEGINNING and _END too). ERR_GAP: an offset is not in the topic; `why` names
  * both. With accept_gap the nearest end of the topic is taken and written back. */
-enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap, struct err_text *why) MUST_CHECK;
+enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap,
+		      struct err_text *why) MUST_CHECK;
 void source_stop(struct source *s, int32_t partition); /* fetches no more of it */
 
 /* Messages at hand, in order, at most `max`; never waits. The caller destroys each. ERR_GAP as above, if retention overtook the reader. */

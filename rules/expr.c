@@ -207,7 +207,8 @@ static struct node *literal(struct parser *s)
 	if (s->token == T_INT) {
 		n->value.type = VALUE_INT;
 		for (uint32_t i = 0; i < s->text.len; i++)
-			if (__builtin_mul_overflow(n->value.i, 10, &n->value.i) || __builtin_add_overflow(n->value.i, s->text.p[i] - '0', &n->value.i))
+			if (__builtin_mul_overflow(n->value.i, 10, &n->value.i) ||
+			    __builtin_add_overflow(n->value.i, s->text.p[i] - '0', &n->value.i))
 				return fail(s, n->at, "the number is too large");
 	} else if (s->token == T_DOUBLE) {
 		n->value = (struct value){.type = VALUE_DOUBLE, .d = strtod(text, NULL)};
@@ -396,10 +397,10 @@ static bool walk_logic(struct emit *e, const struct node *n, enum value_type *ty
 	enum value_type a, b;
 	if (!walk(e, n->a, &a))
 		return false;
-	uint32_t jump = emit(e, and ? OP_AND_JUMP : OP_OR_JUMP, 0);
+	uint32_t jump = emit(e, and? OP_AND_JUMP : OP_OR_JUMP, 0);
 	if (!walk(e, n->b, &b))
 		return false;
-	emit(e, and ? OP_AND : OP_OR, 0);
+	emit(e, and? OP_AND : OP_OR, 0);
 	e->out->steps[jump].arg = e->out->cnt;
 	*type = VALUE_BOOL;
 	if (a != VALUE_BOOL || b != VALUE_BOOL)
@@ -413,7 +414,7 @@ static bool walk_binary(struct emit *e, const struct node *n, enum value_type *t
 		const char *text;
 		enum op op;
 	} ops[] = {{"+", OP_ADD}, {"-", OP_SUB}, {"*", OP_MUL}, {"/", OP_DIV}, {"%", OP_MOD}, {"==", OP_EQ},
-		   {"!=", OP_NE}, {"<", OP_LT}, {"<=", OP_LE}, {">", OP_GT}, {">=", OP_GE}};
+		   {"!=", OP_NE}, {"<", OP_LT},  {"<=", OP_LE}, {">", OP_GT},  {">=", OP_GE}};
 	enum value_type a, b;
 	size_t i = 0;
 	if (n->op.p[0] == '&' || n->op.p[0] == '|')
@@ -425,8 +426,8 @@ static bool walk_binary(struct emit *e, const struct node *n, enum value_type *t
 	emit(e, ops[i].op, 0);
 	*type = i < 5 ? a : VALUE_BOOL;
 	if (i < 5 && numeric(a) && numeric(b) && a != b)
-		fail(e->parser, n->at, "'" SLICE_FMT "' needs two ints or two doubles, not %s and %s: write 10.0 in place of 10", SLICE_ARG(n->op),
-		     type_name(a), type_name(b));
+		fail(e->parser, n->at, "'" SLICE_FMT "' needs two ints or two doubles, not %s and %s: write 10.0 in place of 10",
+		     SLICE_ARG(n->op), type_name(a), type_name(b));
 	else if (i < 5 ? !numeric(a) || a != b || (i == 4 && a != VALUE_INT) : !(numeric(a) && numeric(b)) && a != b)
 		fail(e->parser, n->at, "'" SLICE_FMT "' does not go with %s and %s", SLICE_ARG(n->op), type_name(a), type_name(b));
 	else if (i > 6 && a == VALUE_BOOL)
@@ -449,7 +450,8 @@ static bool walk_ternary(struct emit *e, const struct node *n, enum value_type *
 	e->out->steps[jump].arg = e->out->cnt;
 	*type = a;
 	if (c != VALUE_BOOL || a != b)
-		fail(e->parser, n->at, "'? :' needs a condition and two values of one type, not %s, %s, %s", type_name(c), type_name(a), type_name(b));
+		fail(e->parser, n->at, "'? :' needs a condition and two values of one type, not %s, %s, %s", type_name(c), type_name(a),
+		     type_name(b));
 	return !e->parser->failed;
 }
 

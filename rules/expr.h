@@ -13,17 +13,16 @@
 #define EXPR_STACK 512 /* 64 levels of parentheses, at most 6 values waiting in each */
 
 /* opcode: what it does to the stack */
-#define OPS(X)                                                                                                                      \
-	X(CONST)  /* -> constant */                                                                                                 \
-	X(FIGURE) /* -> slot */                                                                                                     \
-	X(NEG) X(NOT)                                                                                                               \
-	X(ADD) X(SUB) X(MUL) X(DIV) X(MOD)                                                                                          \
-	X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE)                                                                                         \
-	X(AND_JUMP) /* a -> a; false: jump behind the right side */                                                                 \
-	X(OR_JUMP)  /* a -> a; true: jump */                                                                                        \
-	X(AND) X(OR) /* a b -> both, errors absorbed */                                                                             \
-	X(CHOOSE)   /* c -> ; false: jump to the other branch; error: stays, jump to the end is the compiler's */                   \
-	X(JUMP)
+#define OPS(X)                                                                                                             \
+	X(CONST)  /* -> constant */                                                                                        \
+	X(FIGURE) /* -> slot */                                                                                            \
+	X(NEG)                                                                                                             \
+	X(NOT) X(ADD) X(SUB) X(MUL) X(DIV) X(MOD) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE)                                      \
+		X(AND_JUMP)  /* a -> a; false: jump behind the right side */                                               \
+		X(OR_JUMP)   /* a -> a; true: jump */                                                                      \
+		X(AND) X(OR) /* a b -> both, errors absorbed */                                                            \
+		X(CHOOSE)    /* c -> ; false: jump to the other branch; error: stays, jump to the end is the compiler's */ \
+		X(JUMP)
 
 enum op {
 #define X(n) OP_##n,
@@ -60,7 +59,8 @@ struct place {
 };
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */
-enum err expr_compile(struct slice text, struct place at, struct arena *a, struct slots *slots, struct program *out, struct buf *problems) MUST_CHECK;
+enum err expr_compile(struct slice text, struct place at, struct arena *a, struct slots *slots, struct program *out,
+		      struct buf *problems) MUST_CHECK;
 
 /* False: what CEL calls an error; *why (may be NULL) is its text. */
 bool program_run(const struct program *p, struct figures *f, struct value *out, const char **why);

@@ -18,7 +18,7 @@ struct call {
 	int64_t end_ms;
 	uint64_t callee; /* hash; 0: none */
 	uint32_t id_hash;
-	uint32_t talk_ms; /* saturating */
+	uint32_t talk_ms;   /* saturating */
 	uint32_t lasted_ms; /* end - start, saturating */
 	uint32_t flags;
 };
@@ -35,7 +35,7 @@ struct sketch_entry {
 	uint8_t rank;
 };
 
-struct deep { /* only once 128 calls are exceeded */
+struct deep {                 /* only once 128 calls are exceeded */
 	struct piece *pieces; /* oldest first */
 	uint32_t piece_cnt, piece_cap, compact_at;
 	uint64_t late_merged, coarsened;

@@ -225,7 +225,8 @@ enum err record_decode(struct slice bytes, struct subject *s, struct err_text *w
 	struct reader r = reader_of(bytes.p, bytes.len - 4), sum = reader_of(bytes.p + bytes.len - 4, 4);
 	uint8_t version = reader_u8(&r), last = 0;
 	if (version > RECORD_VERSION)
-		return err_set(why, ERR_CORRUPT, "the record has form %u, this program knows up to %u: a newer version wrote it", version, RECORD_VERSION);
+		return err_set(why, ERR_CORRUPT, "the record has form %u, this program knows up to %u: a newer version wrote it", version,
+			       RECORD_VERSION);
 	if (reader_u32(&sum) != (uint32_t)hash64(bytes.p, bytes.len - 4, 0))
 		return err_set(why, ERR_CORRUPT, "the record is damaged (checksum)");
 	bool bad = false;

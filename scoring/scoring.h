@@ -33,7 +33,7 @@ struct subject {
 	struct calls *history;
 	uint64_t key_hash;
 	bool dirty, recent; /* changed in this cycle; found since the eviction hand passed */
-	uint8_t kind; /* enum subject_kind */
+	uint8_t kind;       /* enum subject_kind */
 	uint8_t key_len;
 	char *key; /* owned by the table, not terminated */
 };
@@ -70,7 +70,7 @@ void table_mark(struct table *t, struct subject *s);                            
 bool table_next_dirty(struct table *t, struct subject **s);
 uint32_t table_dirty_cnt(const struct table *t);
 int64_t table_dirty_bytes(const struct table *t); /* about what the changed records take when stored */
-void table_clean(struct table *t); /* the cycle's changes are handed to the store: no subject is dirty any more */
+void table_clean(struct table *t);                /* the cycle's changes are handed to the store: no subject is dirty any more */
 /* Evicts clean subjects down to the ceiling; call between cycles only. */
 void table_evict(struct table *t);
 uint64_t table_subjects(const struct table *t);

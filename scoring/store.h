@@ -4,15 +4,21 @@
  * A function table with three implementations: redis, embedded (LMDB), memory. All keep, per shard (topic, partition):
  *
  *   meta     one value; its first 16 bytes are the commit id. Absent: the shard is new
- *   subject  one record per subject key
+ *   values   by space and key: the record of a subject, its history, buckets of first-seen days
  *   outbox   entries by number: events decided, not yet acknowledged by their topic
  *   timer    per subject with a timer: its earliest due time
+ *   day      per subject with a record: the day (UTC, since 1970) on which the record may end
  *
  * THE FENCE. A commit names the id that it expects the meta to have and is applied whole or not at all (ERR_FENCED). So a
  * process that lost its shard, or whose store was rolled back, cannot overwrite anything.
  *
  * Redis keys, tag first so that a shard stays on one node of a cluster:
- *   rf:{cdr:0}:meta   rf:{cdr:0}:n:+15551230000   rf:{cdr:0}:outbox (hash: number -> entry)   rf:{cdr:0}:timers (zset: subject by due ms)
+ *   rf:{cdr:0}:meta                  rf:{cdr:0}:outbox (hash: number -> entry)   rf:{cdr:0}:timers (zset: subject by due ms)
+ *   rf:{cdr:0}:n:+15551230000        rf:{cdr:0}:h:+15551230000 (history)         rf:{cdr:0}:s:17 (first-seen bucket)
+ *   rf:{cdr:0}:day:20782 (set: subjects)
+ *
+ * BLOCKS. A long value may be written in part: the caller names the 1 KiB blocks that changed. Redis writes them with SETRANGE; LMDB keeps one
+ * key per block.
  *
  * OVERLAP. commit_begin only sends; the answer is fetched by commit_end or by the read that follows, so the caller decodes its next batch
  * meanwhile. One commit may be on its way per shard. A shard handle is used by one thread at a time. */
@@ -37,18 +43,36 @@ struct store_config {
 };
 
 #define COMMIT_ID_BYTES 16
+#define STORE_BLOCK_BYTES 1024
 
 struct store;       /* one per process, shared by threads */
 struct store_shard; /* one per shard taken; has its own connection */
 
+enum store_space { SPACE_RECORD, SPACE_HISTORY, SPACE_SEEN };
+
+struct store_key {
+	struct slice key; /* subject key, or the number of a bucket as text */
+	uint8_t space;    /* enum store_space */
+};
+
 struct store_put {
-	struct slice key;   /* subject key */
-	struct slice value; /* record; empty = delete */
+	struct store_key at;
+	struct slice value; /* whole, always; empty (len 0) = delete */
+	/* NULL: write all of it. Else only these blocks (ascending) differ from what is stored, which is there and is not longer than `value`; every
+	 * block that begins behind its end is among them. */
+	const uint16_t *blocks;
+	uint16_t block_cnt;
 };
 
 struct store_timer {
 	struct slice key; /* subject key */
 	int64_t due_ms;   /* TIME_NONE = remove */
+};
+
+/* One subject moves from one day's list to another's. -1: from none, to none. */
+struct store_day {
+	struct slice key; /* subject key */
+	int32_t from, to; /* days since 1970-01-01 UTC */
 };
 
 struct store_entry {
@@ -64,6 +88,8 @@ struct store_commit {
 	size_t put_cnt;
 	const struct store_timer *timers;
 	size_t timer_cnt;
+	const struct store_day *days;
+	size_t day_cnt;
 	const struct store_entry *outbox; /* entries to add */
 	size_t outbox_cnt;
 	const uint64_t *acked; /* entries to remove */
@@ -89,7 +115,7 @@ struct store_ops {
 
 	/* One round trip: begin watching meta, read it, and the records of `keys`. Any commit on its way is answered first: if that one failed, its
 	 * error is what read_end returns. ERR_AWAY: the connection is gone, close the handle. */
-	enum err (*read_begin)(struct store_shard *h, const struct slice *keys, size_t n, struct err_text *why);
+	enum err (*read_begin)(struct store_shard *h, const struct store_key *keys, size_t n, struct err_text *why);
 	enum err (*read_end)(struct store_shard *h, struct store_read *out, struct err_text *why);
 
 	/* Atomic, compare-and-set. After ERR_FENCED or ERR_AWAY the handle is closed by its owner; ERR_STATE must stop the shard. */
@@ -100,8 +126,12 @@ struct store_ops {
 	 * outbox: number, value. timers: key, number = due ms. */
 	enum err (*outbox)(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why);
 	enum err (*timers)(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why);
-	/* Every subject of the shard: key and record, in no order. */
-	enum err (*subjects)(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why);
+	/* Every value of one space: key and value, in no order. */
+	enum err (*values)(struct store_shard *h, enum store_space space, store_visit *visit, void *ctx, struct err_text *why);
+	/* Days that have a list, ascending: number = day. */
+	enum err (*days)(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why);
+	/* Up to `max` subjects of one day's list, in no order. */
+	enum err (*day)(struct store_shard *h, int32_t day, size_t max, store_visit *visit, void *ctx, struct err_text *why);
 
 	/* A value of the deployment, outside of any shard (rf:{deployment:<name>}): set if absent, and what is there now, copied into `a`. */
 	enum err (*claim)(struct store *s, const char *deployment, struct slice value, struct arena *a, struct slice *now,

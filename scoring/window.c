@@ -146,7 +146,8 @@ static struct piece merged(struct piece a, struct piece b)
 
 static bool may_merge(const struct piece *p, const struct piece *newer, double share)
 {
-	return p->calls <= share * newer->calls && p->answered <= share * newer->answered && (double)p->talk_ms <= share * (double)newer->talk_ms;
+	return p->calls <= share * newer->calls && p->answered <= share * newer->answered &&
+	       (double)p->talk_ms <= share * (double)newer->talk_ms;
 }
 
 /* One pass from the newest to the oldest; drops what no window can reach. */

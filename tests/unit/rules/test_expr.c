@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules/rules.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "tests/unit/unit.h"
 
 /* calls is 50, every other int 10, doubles 0.5 */
 static void fill(struct figures *f, uint32_t slot)
@@ -57,7 +53,8 @@ static void expression_has_its_value_or_its_error(void **state)
 		{"1 / 0 > 1 && true", "error: division by zero"},
 		{"(1 / 0 > 1 ? 1 : 2) == 1", "error: division by zero"},
 		{"9223372036854775807 + 1", "error: integer overflow"},
-		{"calls[\"1h\"] + 0.5", "expression:1:13: '+' needs two ints or two doubles, not int and double: write 10.0 in place of 10"},
+		{"calls[\"1h\"] + 0.5",
+		 "expression:1:13: '+' needs two ints or two doubles, not int and double: write 10.0 in place of 10"},
 		{"cals[\"1h\"]", "expression:1:1: 'cals' is not a feature; did you mean 'calls'?"},
 		{"calls[\"40d\"]", "expression:1:7: the window \"40d\" is out of range: 1s to 31d"},
 		{"calls > 1", "expression:1:1: 'calls' needs a window: calls[\"1h\"]"},

@@ -3,11 +3,8 @@
 #include "base/hash.h"
 #include "scoring/calls.h"
 #include "scoring/scoring.h"
+#include "tests/unit/unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,7 +80,8 @@ static double check(const struct subject *s, const struct model *m)
 			assert_int_equal(got.callees, want.callees);
 			continue;
 		}
-		double parts[] = {short_by(got.calls, want.calls), short_by(got.answered, want.answered), short_by(got.talk_ms, want.talk_ms)};
+		double parts[] = {short_by(got.calls, want.calls), short_by(got.answered, want.answered),
+				  short_by(got.talk_ms, want.talk_ms)};
 		for (int k = 0; k < 3; k++)
 			worst = parts[k] > worst ? parts[k] : worst;
 	}
@@ -172,7 +170,8 @@ static void distinct_callees_are_within_ten_percent_rms(void **state)
 		struct calls *h = calls_new();
 		struct window w;
 		for (uint64_t i = 0; i < 1000; i++)
-			calls_add(h, &(struct call){.end_ms = (int64_t)i * 1000, .callee = 1 + hash64(&i, 8, (uint64_t)k + 7)}, (int64_t)i * 1000);
+			calls_add(h, &(struct call){.end_ms = (int64_t)i * 1000, .callee = 1 + hash64(&i, 8, (uint64_t)k + 7)},
+				  (int64_t)i * 1000);
 		calls_window(h, -1, 999000, &w);
 		double e = ((double)w.callees - 1000) / 1000;
 		sum += e * e;
@@ -225,12 +224,9 @@ static void table_evicts_down_to_its_ceiling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(window_equals_naive_model),
-		cmocka_unit_test(heavy_window_stays_within_four_percent),
-		cmocka_unit_test(too_late_call_changes_nothing),
-		cmocka_unit_test(distinct_callees_are_within_ten_percent_rms),
-		cmocka_unit_test(damaged_record_is_refused),
-		cmocka_unit_test(table_evicts_down_to_its_ceiling),
+		cmocka_unit_test(window_equals_naive_model),     cmocka_unit_test(heavy_window_stays_within_four_percent),
+		cmocka_unit_test(too_late_call_changes_nothing), cmocka_unit_test(distinct_callees_are_within_ten_percent_rms),
+		cmocka_unit_test(damaged_record_is_refused),     cmocka_unit_test(table_evicts_down_to_its_ceiling),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exact text of each kind of event, the ids that must never change, the outbox form. */
 #include "sinks/sinks.h"
+#include "tests/unit/unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static struct arena arena;
 
@@ -198,7 +194,8 @@ static void number_plainly_active_is_a_tombstone(void **state)
 	message_structured(&m, &line);
 	buf_put_u8(&line, 0);
 	assert_string_equal((char *)line.data,
-			    "{\"specversion\":\"1.0\",\"id\":\"a53473c5047b60e5d45a79cb42388ece\",\"source\":\"urn:ringfence:demo\",\"type\":\"dev.ringfence.number.v1\","
+			    "{\"specversion\":\"1.0\",\"id\":\"a53473c5047b60e5d45a79cb42388ece\",\"source\":\"urn:ringfence:demo\","
+			    "\"type\":\"dev.ringfence.number.v1\","
 			    "\"subject\":\"+15551230000\",\"time\":\"2023-11-14T22:13:20.123Z\",\"datacontenttype\":\"application/json\","
 			    "\"sequence\":\"1690000000007\",\"data\":null}");
 	buf_release(&line);
@@ -395,12 +392,12 @@ static void dead_letter_line_holds_the_bytes(void **state)
 	struct buf line = {0};
 	dead_letter_line(&d, "demo", &line);
 	buf_put_u8(&line, 0);
-	assert_string_equal(
-		(char *)line.data,
-		"{\"specversion\":\"1.0\",\"id\":\"f86c0c922ebc145343cb555e07dd53d1\",\"source\":\"urn:ringfence:demo\",\"type\":\"dev.ringfence.dead-letter.v1\","
-		"\"datacontenttype\":\"application/json\",\"data\":{\"code\":\"bad_json\",\"reason\":\"not a JSON object\","
-		"\"detail\":\"line 1\",\"stage\":\"DECODE\",\"topic\":\"cdr\",\"partition\":2,\"offset\":5000000000,"
-		"\"key\":null,\"value\":\"{\\\"a\\\"\"}}");
+	assert_string_equal((char *)line.data,
+			    "{\"specversion\":\"1.0\",\"id\":\"f86c0c922ebc145343cb555e07dd53d1\",\"source\":\"urn:ringfence:demo\","
+			    "\"type\":\"dev.ringfence.dead-letter.v1\","
+			    "\"datacontenttype\":\"application/json\",\"data\":{\"code\":\"bad_json\",\"reason\":\"not a JSON object\","
+			    "\"detail\":\"line 1\",\"stage\":\"DECODE\",\"topic\":\"cdr\",\"partition\":2,\"offset\":5000000000,"
+			    "\"key\":null,\"value\":\"{\\\"a\\\"\"}}");
 	buf_reset(&line);
 	d.value = SLICE_LIT("\xff\x00z");
 	d.key = SLICE_LIT("+1");
