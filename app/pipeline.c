@@ -271,7 +271,7 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 	const struct settings *set = s->pipe->settings;
 	struct subject *sub = NULL;
 	uint64_t hash = hash64(c->number.p, c->number.len, 0);
-	int64_t since_ms = s->meta.clock_ms == TIME_NONE ? w->time_ms : s->meta.clock_ms;
+	int64_t since_ms = s->meta.cdr_clock_ms > w->time_ms ? s->meta.cdr_clock_ms : w->time_ms;
 
 	if (c->reason != REASON_OK)
 		*e = refuse_command(s, c, c->why, why);
@@ -335,7 +335,7 @@ static enum reason unusable(const struct shard *s, const struct cdr *c)
 {
 	if (c->reason != REASON_OK)
 		return (enum reason)c->reason;
-	return c->use == CDR_COUNT && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
+	return c->use != CDR_PARTIAL && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
 }
 
 static void evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late)
@@ -420,13 +420,14 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 	if (reason == REASON_OK && c->use == CDR_COUNT) {
 		if (!advance(s, c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms, c->event_ms, e, why))
 			return false;
-		int64_t clock_ms = c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms;
-		found = subject_of(s, c->calling_number, c->caller_hash, clock_ms, &sub);
+		/* a record begins at the clock of the CDRs, not at an idle one: the same live and in replay */
+		int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
+		found = subject_of(s, c->calling_number, c->caller_hash, since_ms, &sub);
 		if (found == NOT_LOADED)
 			return false;
-		s->meta.clock_ms = clock_ms;
-		if (c->event_ms > s->meta.cdr_clock_ms)
-			s->meta.cdr_clock_ms = c->event_ms;
+		s->meta.cdr_clock_ms = since_ms;
+		if (c->event_ms > s->meta.clock_ms)
+			s->meta.clock_ms = c->event_ms;
 		*e = check_keying(s, c, why);
 	}
 	passed(s, c, now);

@@ -135,8 +135,6 @@ const struct config_key settings_table[] = {
 	    .help = "Threads; each owns shards, a consumer and store connections of its own."),
 	ROW("run.batch_records", INT, run.batch_records, "5000", .min = 1, .max = 1000000,
 	    .help = "A cycle polls at most this many records."),
-	ROW("run.batch_wait", DURATION, run.batch_wait_ms, "100ms", .min = 1, .max = MINUTE_MS,
-	    .help = "A cycle waits at most this long for its batch to fill."),
 	ROW("run.changed_records", INT, run.changed_records, "5000", .min = 1, .max = 1000000,
 	    .help = "A cycle ends early once it changed this many subjects."),
 	ROW("run.changed_bytes", BYTES, run.changed_bytes, "4MiB", .min = 64 * KIB, .max = GIB,

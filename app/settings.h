@@ -35,8 +35,7 @@ struct settings {
 	} time;
 	struct {
 		int64_t workers;
-		int64_t batch_records; /* 5000 */
-		int64_t batch_wait_ms;
+		int64_t batch_records;   /* 5000 */
 		int64_t changed_records; /* a cycle ends early at this many changed records */
 		int64_t changed_bytes;
 		int64_t timers;

@@ -43,7 +43,8 @@ struct worker {
 	pthread_t thread;
 	bool has_thread;
 	struct mono_time count_at;
-	uint64_t fenced;
+	uint64_t fenced, records;
+	bool kafka_away; /* said once, and once again when it is back */
 	enum err end;
 	struct err_text why;
 };
@@ -240,6 +241,11 @@ static enum err control_ends(struct worker *w, struct err_text *why)
 	if (n == 0)
 		return ERR_OK;
 	enum err e = source_control_ends(w->source, partitions, ends, n, why);
+	if (e && !w->kafka_away)
+		log_warn("ingest", "Kafka is away, the shards pause: %s", why->text);
+	else if (!e && w->kafka_away)
+		log_info("ingest", "Kafka is back");
+	w->kafka_away = e != ERR_OK;
 	for (size_t i = 0, k = 0; i < w->slot_cnt && k < n && !e; i++)
 		if (fresh(&w->slots[i])) {
 			w->slots[i].control_end = ends[k++];
@@ -261,6 +267,7 @@ static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_te
 		while (!e && !shard_batch_done(s->shard))
 			e = pipeline_step(s->shard, wall_now(), why);
 		if (!e) {
+			w->records += s->held_cnt;
 			shard_batch_reset(s->shard);
 			release_batch(s);
 		}
@@ -347,6 +354,7 @@ static void publish(struct worker *w)
 	w->status.commit_us = (uint64_t)(commit_ms * 1000);
 	w->status.shards = shards;
 	w->status.fenced = w->fenced;
+	w->status.records = w->records;
 }
 
 /* The cycles under way are answered and their events given to the topics, within the drain limit. */

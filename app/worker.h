@@ -7,6 +7,7 @@
 
 /* What the status line sums up; written by the worker, read by anybody. */
 struct worker_status {
+	_Atomic uint64_t records; /* read and dealt with by this process */
 	_Atomic uint64_t applied, subjects, outbox, fenced, paused;
 	_Atomic int64_t lag, behind_ms; /* behind_ms: wall time - event time of the newest CDR, the largest of its shards */
 	_Atomic uint64_t commit_us;     /* the slowest of the last commits */
@@ -28,14 +29,5 @@ enum err worker_start(struct pipeline *p, const struct worker_config *c, struct 
 /* Waits for its end; the error that ended it, ERR_OK after a stop. */
 enum err worker_join(struct worker *w, struct err_text *why);
 const struct worker_status *worker_status(const struct worker *w);
-
-/* Runs until *stop: all workers, webhooks, the status line, reload on SIGHUP (*reload). Used by `run` and by `demo`. */
-struct service_config {
-	const char *config_path;
-	bool accept_gap;
-	bool quiet; /* no status lines */
-	_Atomic bool *stop, *reload;
-};
-enum err service_run(struct pipeline *p, const struct service_config *c, struct err_text *why);
 
 #endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our own settings first, then the user's, then those that correctness rests on: a user property can tune, not break. */
+#include "base/kafka.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+
+/* ---- properties that are not the user's ---- */
+
+static const struct {
+	const char *name, *reason;
+} reserved[] = {
+	{"group.id", "it is kafka.group"},
+	{"bootstrap.servers", "it is kafka.brokers"},
+	{"metadata.broker.list", "it is kafka.brokers"},
+	{"client.id", "it is kafka.client_id"},
+	{"enable.auto.offset.store", "offsets are stored after the commit of the state, never before"},
+	{"auto.offset.reset", "a position that is not in the topic must stop the shard, not move it in silence"},
+	{"enable.partition.eof", "the end of a partition decides whether time goes on without CDRs"},
+	{"partition.assignment.strategy", "shards are handed over one by one (cooperative-sticky)"},
+	{"enable.idempotence", "events must not be repeated or reordered by the producer"},
+	{"acks", "an event leaves the outbox only when all in-sync replicas have it"},
+	{"request.required.acks", "an event leaves the outbox only when all in-sync replicas have it"},
+	{"partitioner", "events are keyed by number with murmur2"},
+	{"transactional.id", "the store's fence does that job"},
+};
+
+const char *kafka_property_reserved(const char *name)
+{
+	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+		if (strcmp(name, reserved[i].name) == 0)
+			return reserved[i].reason;
+	return NULL;
+}
+
+/* ---- making a conf ---- */
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk;
+	if (level <= 3)
+		log_error("kafka", "%s: %s", facility, text);
+	else if (level <= 4)
+		log_warn("kafka", "%s: %s", facility, text);
+	else if (level <= 6)
+		log_info("kafka", "%s: %s", facility, text);
+	else
+		log_debug("kafka", "%s: %s", facility, text);
+}
+
+static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err_text *why)
+{
+	char text[512];
+	if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+		return ERR_OK;
+	return err_set(why, ERR_CONFIG, "kafka.properties: %s", text);
+}
+
+struct setting {
+	const char *name, *value;
+};
+
+static enum err set_all(rd_kafka_conf_t *conf, const struct setting *s, size_t n, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	for (size_t i = 0; i < n && !e; i++)
+		e = set(conf, s[i].name, s[i].value, why);
+	return e;
+}
+
+/* A worker is a group member of its own: the instance id of a process gets the worker's name. */
+static enum err set_users(rd_kafka_conf_t *conf, const struct kafka_config *c, const char *suffix, bool consumer, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < c->properties.n && !e; i++) {
+		const struct config_pair *p = &c->properties.v[i];
+		const char *reason = kafka_property_reserved(p->key);
+		char value[512];
+		if (reason)
+			return err_set(why, ERR_CONFIG, "kafka.properties: %s cannot be set here: %s", p->key, reason);
+		bool instance = strcmp(p->key, "group.instance.id") == 0;
+		if (instance && !consumer)
+			continue;
+		snprintf(value, sizeof value, instance ? "%s-%s" : "%s", p->value, suffix);
+		e = set(conf, p->key, value, why);
+	}
+	return e;
+}
+
+static enum err conf_common(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t *conf, struct err_text *why)
+{
+	char client[256];
+	snprintf(client, sizeof client, "%s-%s", c->client_id, suffix);
+	const struct setting s[] = {
+		{"bootstrap.servers", c->brokers},
+		{"client.id", client},
+		{"log_level", "5"},
+		{"log.connection.close", "false"},
+		{"socket.keepalive.enable", "true"},
+		{"reconnect.backoff.max.ms", "2000"},
+	};
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	return set_all(conf, s, sizeof s / sizeof s[0], why);
+}
+
+static enum err finish(enum err e, rd_kafka_conf_t *conf, rd_kafka_conf_t **out)
+{
+	if (e)
+		rd_kafka_conf_destroy(conf);
+	else
+		*out = conf;
+	return e;
+}
+
+enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, const char *suffix, rd_kafka_conf_t **out,
+			     struct err_text *why)
+{
+	char kbytes[32];
+	/* fetching pauses for a second once the queue is full (2.0.2 has no fetch.queue.backoff.ms): the byte bound is the one that should bite */
+	snprintf(kbytes, sizeof kbytes, "%lld", (long long)(c->queue_bytes / 1024));
+	const struct setting ours[] = {
+		{"enable.auto.commit", "true"},
+		{"auto.commit.interval.ms", "5000"},
+		{"isolation.level", "read_committed"},
+		{"queued.min.messages", "1000000"},
+		{"queued.max.messages.kbytes", kbytes},
+		{"fetch.wait.max.ms", "100"},
+		{"check.crcs", "true"},
+		{"allow.auto.create.topics", "false"},
+	};
+	const struct setting fixed[] = {
+		{"group.id", group},
+		{"enable.auto.offset.store", "false"},
+		{"auto.offset.reset", "error"},
+		{"enable.partition.eof", "true"},
+		{"partition.assignment.strategy", "cooperative-sticky"},
+	};
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum err e = conf_common(c, suffix, conf, why);
+	if (!e)
+		e = set_all(conf, ours, sizeof ours / sizeof ours[0], why);
+	if (!e)
+		e = set_users(conf, c, suffix, true, why);
+	if (!e)
+		e = set_all(conf, fixed, sizeof fixed / sizeof fixed[0], why);
+	return finish(e, conf, out);
+}
+
+enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t **out, struct err_text *why)
+{
+	const struct setting ours[] = {{"linger.ms", "5"}, {"compression.type", "lz4"}};
+	const struct setting fixed[] = {{"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}};
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum err e = conf_common(c, suffix, conf, why);
+	if (!e)
+		e = set_all(conf, ours, sizeof ours / sizeof ours[0], why);
+	if (!e)
+		e = set_users(conf, c, suffix, false, why);
+	if (!e)
+		e = set_all(conf, fixed, sizeof fixed / sizeof fixed[0], why);
+	return finish(e, conf, out);
+}
+
+/* ---- topics ---- */
+
+enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms, int32_t *count, struct err_text *why)
+{
+	const struct rd_kafka_metadata *m = NULL;
+	rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
+	rd_kafka_resp_err_t err = t ? rd_kafka_metadata(rk, 0, t, &m, timeout_ms) : rd_kafka_last_error();
+	*count = 0;
+	if (!err && m->topic_cnt == 1) {
+		err = m->topics[0].err;
+		if (!err)
+			*count = m->topics[0].partition_cnt;
+	}
+	if (m)
+		rd_kafka_metadata_destroy(m);
+	if (t)
+		rd_kafka_topic_destroy(t);
+	if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+		return ERR_OK;
+	if (err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION || err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		return err_set(why, ERR_CONFIG, "kafka: topic %s: %s", topic, rd_kafka_err2str(err));
+	return err ? err_set(why, ERR_AWAY, "kafka: partitions of %s: %s", topic, rd_kafka_err2str(err)) : ERR_OK;
+}
+
+static rd_kafka_NewTopic_t *new_topic(const char *topic, int32_t partitions, bool compact, char *text, size_t size)
+{
+	rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions, -1, text, size);
+	if (t && compact)
+		(void)rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+	return t;
+}
+
+static enum err creation_result(const char *topic, rd_kafka_event_t *event, struct err_text *why)
+{
+	if (!event)
+		return err_set(why, ERR_AWAY, "kafka: making the topic %s: no answer", topic);
+	if (rd_kafka_event_error(event))
+		return err_set(why, ERR_AWAY, "kafka: making the topic %s: %s", topic, rd_kafka_event_error_string(event));
+	size_t n = 0;
+	const rd_kafka_topic_result_t **r = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+	rd_kafka_resp_err_t err = n ? rd_kafka_topic_result_error(r[0]) : RD_KAFKA_RESP_ERR__FAIL;
+	if (!err || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+		return ERR_OK;
+	const char *said = n ? rd_kafka_topic_result_error_string(r[0]) : NULL;
+	return err_set(why, ERR_CONFIG, "kafka: the topic %s cannot be made: %s", topic, said ? said : rd_kafka_err2str(err));
+}
+
+enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms, struct err_text *why)
+{
+	char text[256] = "";
+	rd_kafka_NewTopic_t *t = new_topic(topic, partitions, compact, text, sizeof text);
+	if (!t)
+		return err_set(why, ERR_CONFIG, "kafka: the topic %s cannot be made: %s", topic, text);
+	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(rk);
+	(void)rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, text, sizeof text);
+	(void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof text);
+	rd_kafka_CreateTopics(rk, &t, 1, options, q);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(q, timeout_ms + 1000);
+	enum err e = creation_result(topic, event, why);
+	if (event)
+		rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(q);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_NewTopic_destroy(t);
+	return e;
+}
