@@ -26,6 +26,7 @@
 #define RINGFENCE_SCORING_STORE_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -133,7 +134,7 @@ struct store_ops {
 	/* Up to `max` subjects of one day's list, in no order. */
 	enum err (*day)(struct store_shard *h, int32_t day, size_t max, store_visit *visit, void *ctx, struct err_text *why);
 
-	/* A value of the deployment, outside of any shard (rf:{deployment:<name>}): set if absent, and what is there now, copied into `a`. */
+	/* A value of the deployment, outside of any shard (rf:{deployment:<name>}): set if absent (not if `value` is empty), and what is there now, copied into `a`. */
 	enum err (*claim)(struct store *s, const char *deployment, struct slice value, struct arena *a, struct slice *now,
 			  struct err_text *why);
 };
