@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ struct part {
 
 struct source {
 	rd_kafka_t *rk;
+	rd_kafka_t
+		*asker; /* for questions about offsets: on the consumer's connection they would wait behind a fetch that waits for data */
 	const char *topics[SOURCE_TOPICS];
 	struct source_hooks hooks;
 	struct part *parts;
@@ -119,6 +122,21 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 	rd_kafka_topic_partition_list_destroy(none);
 }
 
+static enum err asker_open(const struct kafka_config *k, const char *suffix, rd_kafka_t **out, struct err_text *why)
+{
+	rd_kafka_conf_t *conf;
+	char name[64], text[512];
+	snprintf(name, sizeof name, "%s-ask", suffix);
+	enum err e = kafka_conf_producer(k, name, &conf, why);
+	if (e)
+		return e;
+	*out = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	if (*out)
+		return ERR_OK;
+	rd_kafka_conf_destroy(conf);
+	return err_set(why, ERR_CONFIG, "kafka: %s", text);
+}
+
 enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix,
 		     const struct source_hooks *hooks, struct source **out, struct err_text *why)
 {
@@ -136,6 +154,11 @@ enum err source_open(const struct kafka_config *k, const char *cdr, const char *
 		rd_kafka_conf_destroy(conf);
 		source_close(s);
 		return err_set(why, ERR_CONFIG, "kafka: %s", text);
+	}
+	e = asker_open(k, suffix, &s->asker, why);
+	if (e) {
+		source_close(s);
+		return e;
 	}
 	rd_kafka_poll_set_consumer(s->rk);
 	uint64_t one = 1;
@@ -164,6 +187,8 @@ void source_close(struct source *s)
 		rd_kafka_consumer_close(s->rk); /* calls on_rebalance for what is held */
 		rd_kafka_destroy(s->rk);
 	}
+	if (s->asker)
+		rd_kafka_destroy(s->asker);
 	close(s->wake);
 	free(s->parts);
 	free(s);
@@ -216,7 +241,7 @@ enum err source_poll(struct source *s, int wait_ms, struct err_text *why)
 static enum err check_range(struct source *s, int t, int32_t partition, int64_t *offset, bool accept_gap, struct err_text *why)
 {
 	int64_t low, high;
-	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(s->rk, s->topics[t], partition, &low, &high, ROUND_TRIP_MS);
+	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(s->asker, s->topics[t], partition, &low, &high, ROUND_TRIP_MS);
 	if (err)
 		return err_set(why, ERR_AWAY, "kafka: offsets of %s:%d: %s", s->topics[t], partition, rd_kafka_err2str(err));
 	if (*offset == RD_KAFKA_OFFSET_BEGINNING)
@@ -332,7 +357,7 @@ enum err source_control_ends(struct source *s, const int32_t *partitions, int64_
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new((int)n);
 	for (size_t i = 0; i < n; i++)
 		rd_kafka_topic_partition_list_add(l, s->topics[SOURCE_CONTROL], partitions[i])->offset = RD_KAFKA_OFFSET_END;
-	rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(s->rk, l, ROUND_TRIP_MS);
+	rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(s->asker, l, ROUND_TRIP_MS);
 	for (size_t i = 0; i < n && !err; i++) {
 		err = l->elems[i].err;
 		ends[i] = l->elems[i].offset;
@@ -363,6 +388,6 @@ int64_t source_lag(const struct source *s, int32_t partition, int64_t next)
 
 enum err source_count(struct source *s, int32_t *cdr, int32_t *control, struct err_text *why)
 {
-	enum err e = kafka_partition_count(s->rk, s->topics[SOURCE_CDR], ROUND_TRIP_MS, cdr, why);
-	return e ? e : kafka_partition_count(s->rk, s->topics[SOURCE_CONTROL], ROUND_TRIP_MS, control, why);
+	enum err e = kafka_partition_count(s->asker, s->topics[SOURCE_CDR], ROUND_TRIP_MS, cdr, why);
+	return e ? e : kafka_partition_count(s->asker, s->topics[SOURCE_CONTROL], ROUND_TRIP_MS, control, why);
 }
