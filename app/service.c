@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LOOP_MS 50
+#define LOOP_MS 20
 #define AWAY_PAUSE_MS 1000
 #define KAFKA_WAIT_MS 10000
 #define ALONE_S 30 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
@@ -131,7 +131,7 @@ static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_
 {
 	const struct rd_kafka_group_list *list = NULL;
 	enum err e = ERR_OK;
-	if (s->set->store.kind == STORE_REDIS)
+	if (s->set->store.kind == STORE_REDIS || s->config.alone)
 		return ERR_OK;
 	rd_kafka_resp_err_t code = rd_kafka_list_groups(rk, s->set->kafka.group, &list, KAFKA_WAIT_MS);
 	if (code && code != RD_KAFKA_RESP_ERR__PARTIAL)
@@ -252,6 +252,15 @@ static void status_line(struct service *s)
 	s->status_records = sums.records;
 }
 
+static void tell_records(const struct service *s)
+{
+	struct sums sums;
+	if (!s->config.records)
+		return;
+	sum_up(s, &sums);
+	atomic_store(s->config.records, sums.records);
+}
+
 /* With a store of its own a process must keep all partitions. */
 static enum err still_alone(struct service *s, struct err_text *why)
 {
@@ -327,6 +336,7 @@ static enum err loop(struct service *s, struct err_text *why)
 		pause_ms(LOOP_MS);
 		if (atomic_exchange(s->config.reload, false))
 			reload(s);
+		tell_records(s);
 		status_line(s);
 		e = still_alone(s, why);
 	}

@@ -8,6 +8,8 @@
 struct service_config {
 	bool accept_gap;
 	bool quiet;                  /* no status lines */
+	bool alone;                  /* nobody else can be in the group: it is not looked at (the demo's broker cannot tell) */
+	_Atomic uint64_t *records;   /* kept up to date: records dealt with; may be NULL */
 	_Atomic bool *stop, *reload; /* set from outside: end in good order; load the rules anew */
 };
 
