@@ -180,12 +180,13 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 	return FOUND;
 }
 
-static struct rules_subject view_of(const struct subject *sub)
+static struct rules_subject view_of(const struct shard *s, const struct subject *sub)
 {
 	return (struct rules_subject){.key = subject_key(sub),
 				      .kind = (enum subject_kind)sub->kind,
 				      .state = sub->state,
 				      .state_len = sub->state_len,
+				      .clock_ms = s->meta.clock_ms,
 				      .due_ms = TIME_NONE};
 }
 
@@ -225,13 +226,13 @@ static bool fire_timer(struct shard *s, const struct timer *t)
 		timers_set(&s->timers, timer_key(t), t->hash, TIME_NONE);
 		return true;
 	}
-	struct rules_subject rs = view_of(sub);
+	struct rules_subject rs = view_of(s, sub);
 	const char *kind = "timer";
 	figures_reset(s->figures, sub, due_ms);
 	rules_on_timer(s->scratch, s->rules, &rs, s->figures, due_ms, &kind);
 	s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = kind, .due_ms = due_ms};
-	after_rules(s, sub, &rs);
-	if (timers_due(&s->timers, subject_key(sub), sub->key_hash) == due_ms) /* nothing was due: the timer moves or goes */
+	after_rules(s, sub, &rs); /* changed, and due at the same time again: another kind of timer, which comes next */
+	if (!rs.changed)          /* nothing became of it: the timer moves or goes */
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
 	s->timers_fired++;
 	s->changed = true;
@@ -255,7 +256,7 @@ static void run_command(struct shard *s, struct subject *sub, const struct waiti
 {
 	const struct command *c = &w->command;
 	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
-	struct rules_subject rs = view_of(sub);
+	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, w->time_ms);
 	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
 	if (rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc))
@@ -340,7 +341,7 @@ static enum reason unusable(const struct shard *s, const struct cdr *c)
 
 static void evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late)
 {
-	struct rules_subject rs = view_of(sub);
+	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, sub->clock_ms);
 	s->cause = (struct cause){.kind = CAUSE_CDR,
 				  .topic = slice_of(s->pipe->settings->topics.cdr),

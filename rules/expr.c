@@ -38,15 +38,11 @@ static struct node *fail(struct parser *s, const char *at, const char *fmt, ...)
 static struct node *fail(struct parser *s, const char *at, const char *fmt, ...)
 {
 	char text[512];
-	int line = s->place.line, column = s->place.column;
+	int line, column;
 	if (s->failed)
 		return NULL;
 	s->failed = true;
-	for (const char *p = s->from; p < at; p++, column++)
-		if (*p == '\n') {
-			line++;
-			column = 0;
-		}
+	place_find(&s->place, s->from, at, &line, &column);
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);

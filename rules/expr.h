@@ -13,16 +13,28 @@
 #define EXPR_STACK 512 /* 64 levels of parentheses, at most 6 values waiting in each */
 
 /* opcode: what it does to the stack */
-#define OPS(X)                                                                                                             \
-	X(CONST)  /* -> constant */                                                                                        \
-	X(FIGURE) /* -> slot */                                                                                            \
-	X(NEG)                                                                                                             \
-	X(NOT) X(ADD) X(SUB) X(MUL) X(DIV) X(MOD) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE)                                      \
-		X(AND_JUMP)  /* a -> a; false: jump behind the right side */                                               \
-		X(OR_JUMP)   /* a -> a; true: jump */                                                                      \
-		X(AND) X(OR) /* a b -> both, errors absorbed */                                                            \
-		X(CHOOSE)    /* c -> ; false: jump to the other branch; error: stays, jump to the end is the compiler's */ \
-		X(JUMP)
+#define OPS(X)                                                                                                  \
+	X(CONST)  /* -> constant */                                                                             \
+	X(FIGURE) /* -> slot */                                                                                 \
+	X(NEG)    /* a -> -a */                                                                                 \
+	X(NOT)    /* a -> !a */                                                                                 \
+	X(ADD)    /* a b -> a + b; the same for all two-sided ones */                                           \
+	X(SUB)                                                                                                  \
+	X(MUL)                                                                                                  \
+	X(DIV)                                                                                                  \
+	X(MOD)                                                                                                  \
+	X(EQ)                                                                                                   \
+	X(NE)                                                                                                   \
+	X(LT)                                                                                                   \
+	X(LE)                                                                                                   \
+	X(GT)                                                                                                   \
+	X(GE)                                                                                                   \
+	X(AND_JUMP) /* a -> a; false: jump behind the right side */                                             \
+	X(OR_JUMP)  /* a -> a; true: jump */                                                                    \
+	X(AND)      /* a b -> both, errors absorbed */                                                          \
+	X(OR)                                                                                                   \
+	X(CHOOSE) /* c -> ; false: jump to the other branch; error: stays, jump to the end is the compiler's */ \
+	X(JUMP)
 
 enum op {
 #define X(n) OP_##n,
@@ -55,8 +67,12 @@ struct slots {
 
 struct place {
 	const char *file;
-	int line, column; /* of the first byte of the expression */
+	int line, column;  /* of the first byte of the expression, or of the YAML scalar that holds it */
+	struct slice yaml; /* the file from that scalar on; absent: the expression stands as it is */
 };
+
+/* Where byte `at` of an expression that begins at `from` stands in its file. */
+void place_find(const struct place *p, const char *from, const char *at, int *line, int *column);
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */
 enum err expr_compile(struct slice text, struct place at, struct arena *a, struct slots *slots, struct program *out,

@@ -27,6 +27,7 @@ struct rules *rules_share(struct rules *r); /* one more owner (atomic count) */
 void rules_free(struct rules *r);           /* one owner less */
 
 uint32_t rules_cnt(const struct rules *r);
+struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
 
 /* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. */
@@ -51,9 +52,16 @@ struct rules_subject {
 	enum subject_kind kind;
 	const uint8_t *state; /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
 	uint32_t state_len;
+	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
+	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */
+	int64_t clock_ms;
 	bool changed;   /* out: state is new (state_len 0: plain, nothing to remember) */
-	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none */
+	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
 };
+
+/* Whether the state section can be read: ERR_CORRUPT if it is damaged or of a newer version. To be asked once when a record is loaded; the calls
+ * below leave a section that they cannot read as it is, say nothing, and count it. */
+enum err rules_state_check(const uint8_t *state, uint32_t len, struct err_text *why) MUST_CHECK;
 
 /* Events come out here in order. The pipeline adds cause, ordinal and sequence. Slices live until the scratch is reset with the batch. */
 typedef void rules_emit(void *ctx, struct event *e);
@@ -62,16 +70,25 @@ struct rules_scratch;
 struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx);
 void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
+/* Since the scratch was made: alerts that were not opened because the subject had too many; sections of state that could not be read. */
+struct rules_counts {
+	uint64_t not_opened, unreadable;
+};
+const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
+/* How often rule i ended in what CEL calls an error since this rule set came. */
+uint64_t rules_scratch_errors(const struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* The figures struct of the rule set, for figures_reset() by the pipeline. Borrowed; sized anew when the rule set changes. */
 struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r);
 
 /* After a CDR of the subject was applied and `f` points at it. `now` = the subject's clock. With no rule true and no state this touches nothing. */
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms);
-/* A timer of the subject is due: fires what is due at exactly `due_ms`, in the order of DESIGN section 5. The figures are as of due_ms. */
+/* A timer of the subject is due: fires what is due at exactly `due_ms`, in the order of DESIGN section 5. The figures are as of due_ms. One call fires
+ * one kind of timer; if another kind is due at the same time, `changed` is set and subject->due_ms is due_ms again: call once more. */
 void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, int64_t due_ms,
 		    const char **timer /* out: its kind, static text, for the cause */);
-/* A command (quarantine, release; more with later parts) at its time. False: it does not apply (a release of an active number): no event. */
+/* A command (quarantine, release; more with later parts) at its time. False: it does not apply (a release of an active number, a subject that has no
+ * phase): no event. A quarantine in rest applies and changes nothing. */
 struct rules_command {
 	bool quarantine; /* else release */
 	struct slice note, by;

@@ -1,35 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A rule set: one generation, immutable, shared by counting owners. */
-#include "rules/expr.h"
-#include "rules/rules.h"
+/* A rule set: made from files or bare expressions, then sealed and never changed again; its owners are counted. */
+#include "rules/ruleset.h"
 
-#include <stdatomic.h>
+#include "base/file.h"
+#include "base/yaml.h"
+
 #include <stdlib.h>
 
-struct rules {
-	_Atomic uint32_t owners;
-	struct arena arena;
-	struct slots slots;
-	struct program *programs;
-	uint32_t cnt;
-};
+struct rules *rules_new(void)
+{
+	static _Atomic uint64_t generations;
+	struct rules *r = mem_zalloc(sizeof *r);
+	r->owners = 1;
+	r->generation = atomic_fetch_add(&generations, 1) + 1;
+	arena_init(&r->arena, 16 << 10);
+	return r;
+}
+
+struct rule *rules_add(struct rules *r)
+{
+	if (r->cnt == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 16;
+		r->rules = mem_realloc(r->rules, r->cap * sizeof *r->rules);
+	}
+	r->rules[r->cnt] = (struct rule){0};
+	return &r->rules[r->cnt++];
+}
+
+static int by_fingerprint(const void *a, const void *b)
+{
+	const struct rule_key *x = a, *y = b;
+	if (x->fingerprint != y->fingerprint)
+		return x->fingerprint < y->fingerprint ? -1 : 1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+void rules_seal(struct rules *r)
+{
+	r->keys = mem_alloc((r->cnt + 1) * sizeof *r->keys);
+	for (uint32_t i = 0; i < r->cnt; i++)
+		r->keys[i] = (struct rule_key){r->rules[i].fingerprint, i};
+	qsort(r->keys, r->cnt, sizeof *r->keys, by_fingerprint);
+}
+
+uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint)
+{
+	uint32_t low = 0, high = r->cnt;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (r->keys[middle].fingerprint < fingerprint)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < r->cnt && r->keys[low].fingerprint == fingerprint; low++)
+		if (slice_eq(r->rules[r->keys[low].rule].name, name))
+			return r->keys[low].rule;
+	return UINT32_MAX;
+}
+
+/* ---- where a set comes from ---- */
+
+static enum err done(struct rules *r, enum err e, struct rules **out)
+{
+	if (e) {
+		rules_free(r);
+		return e;
+	}
+	rules_seal(r);
+	*out = r;
+	return ERR_OK;
+}
 
 enum err rules_expressions(const char *const *exprs, size_t n, struct rules **out, struct buf *problems)
 {
-	struct rules *r = mem_zalloc(sizeof *r);
+	struct rules *r = rules_new();
 	enum err e = ERR_OK;
-	r->owners = 1;
-	arena_init(&r->arena, 16 << 10);
-	r->programs = arena_zalloc(&r->arena, (n + 1) * sizeof *r->programs);
-	r->cnt = (uint32_t)n;
-	for (size_t i = 0; i < n; i++)
-		if (expr_compile(slice_of(exprs[i]), (struct place){"expression", 1, 1}, &r->arena, &r->slots, &r->programs[i], problems))
+	r->bare = true;
+	for (size_t i = 0; i < n; i++) {
+		struct rule *rule = rules_add(r);
+		struct place at = {.file = "expression", .line = 1, .column = 1};
+		if (expr_compile(slice_of(exprs[i]), at, &r->arena, &r->slots, &rule->program, problems))
 			e = ERR_CONFIG;
-	if (e)
-		rules_free(r);
-	else
-		*out = r;
-	return e;
+	}
+	return done(r, e, out);
+}
+
+enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems)
+{
+	struct rules *r = rules_new();
+	return done(r, rule_file_read(r, text, name, problems), out);
+}
+
+enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems)
+{
+	struct rules *r = rules_new();
+	enum err e = ERR_OK;
+	for (size_t i = 0; i < n; i++) {
+		struct arena a;
+		struct slice text;
+		struct err_text why;
+		arena_init(&a, 64 << 10);
+		if (file_read(paths[i], YAML_MAX_BYTES, &a, &text, &why)) {
+			buf_printf(problems, "%s\n", why.text);
+			e = ERR_CONFIG;
+		} else if (rule_file_read(r, text, paths[i], problems)) {
+			e = ERR_CONFIG;
+		}
+		arena_release(&a);
+	}
+	return done(r, e, out);
 }
 
 struct rules *rules_share(struct rules *r)
@@ -44,12 +124,21 @@ void rules_free(struct rules *r)
 		return;
 	arena_release(&r->arena);
 	free(r->slots.keys);
+	free(r->rules);
+	free(r->keys);
 	free(r);
 }
+
+/* ---- what it holds ---- */
 
 uint32_t rules_cnt(const struct rules *r)
 {
 	return r->cnt;
+}
+
+struct slice rules_name(const struct rules *r, uint32_t i)
+{
+	return r->rules[i].name;
 }
 
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n)
@@ -62,7 +151,7 @@ bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const str
 {
 	const char *text = NULL;
 	(void)call; /* expressions over call.… come later */
-	if (program_run(&r->programs[i], f, out, &text))
+	if (program_run(&r->rules[i].program, f, out, &text))
 		return true;
 	err_set(why, ERR_INPUT, "%s", text);
 	return false;

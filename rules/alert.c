@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of an alert: of one rule and one subject.
+ *
+ *              true, for > 0          true for `for`               false, keep_firing_for = 0; or false for keep_firing_for
+ *   (nothing) ───────────────► pending ─────────────► firing ──────────────────────────────────────────────► (nothing)
+ *       ▲  └───── true, for = 0: raised ──────────────► ▲  │ alert.raised on the way in, alert.firing every min_interval, alert.resolved on the
+ *       └────────── false ─────────┘                    └──┘ way out
+ *
+ * DESIGN. An alert is evaluated at every call of its subject, and by timer: every `interval` of its group, counted from `since`, and when `for` or
+ * keep_firing_for runs out. Its next timer is part of the state, always later than the clock of the shard (rules.h says why); what ran out before
+ * that is found at the next evaluation. The repeat has no timer of its own: it is said at the first evaluation at or behind min_interval.
+ *
+ * GUARANTEES. An alert is found again by name and fingerprint, so a new text of its expression or threshold keeps it. The story of one alert never
+ * runs backwards: a call that is older than the last timer of its alert is judged as of that call, and said with the time of the timer.
+ * A rule that is gone is missed at the first evaluation without it and resolved ABSENT_MS after that; one that comes back in between goes on.
+ *
+ * What fires asks for its action once, when it is raised: an alert that goes on firing, through a release, a hold, or from shadow to enforce, asks
+ * again only after it has been resolved. */
+#include "rules/turn.h"
+
+#define ABSENT_MS (10 * MINUTE_MS)
+
+bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i, struct figures *f)
+{
+	struct value v;
+	if (program_run(&r->rules[i].program, f, &v, NULL))
+		return v.b;
+	s->errors[i]++;
+	return false;
+}
+
+/* ---- events ---- */
+
+static const struct event_figure *figures_of(struct turn *t, const struct program *p)
+{
+	struct event_figure *figures = arena_alloc(&t->s->arena, (p->figure_cnt + 1) * sizeof *figures);
+	for (uint32_t i = 0; i < p->figure_cnt; i++)
+		figures[i] = (struct event_figure){p->figures[i].text, figure_get(t->figures, p->figure_slots[i])};
+	return figures;
+}
+
+static void say(struct turn *t, enum event_kind kind, const struct rule *rule, const struct alert *a, int64_t at_ms)
+{
+	struct event e = turn_event(t, kind, at_ms);
+	e.fingerprint = a->fingerprint;
+	e.alert = (struct event_alert){.mode = a->shadow ? SLICE_LIT("shadow") : SLICE_LIT("enforce"), .since_ms = a->since_ms};
+	if (rule) {
+		e.alert.rule = rule->name;
+		e.alert.severity = rule->severity;
+		e.alert.expr = rule->expr;
+		e.alert.rule_source = rule->source;
+		e.alert.labels = rule->labels;
+		e.alert.label_cnt = rule->label_cnt;
+		e.alert.annotations = rule->annotations;
+		e.alert.annotation_cnt = rule->annotation_cnt;
+		e.alert.figures = figures_of(t, &rule->program);
+		e.alert.figure_cnt = rule->program.figure_cnt;
+	} else { /* what the record knows of a rule that is gone */
+		e.alert.rule = arena_copy(&t->s->arena, a->name);
+		e.alert.severity = arena_copy(&t->s->arena, a->severity);
+	}
+	turn_say(t, &e);
+}
+
+/* ---- one alert ---- */
+
+static void earlier(int64_t candidate_ms, int64_t after_ms, int64_t *due_ms)
+{
+	if (candidate_ms > after_ms && candidate_ms < *due_ms)
+		*due_ms = candidate_ms;
+}
+
+/* Its next timer: behind what has fired, and the same however often it is asked before that. */
+static void set_due(struct turn *t, const struct rule *rule, struct alert *a)
+{
+	int64_t after_ms = t->fired_ms > a->since_ms ? t->fired_ms : a->since_ms;
+	int64_t due_ms = a->since_ms + ((after_ms - a->since_ms) / rule->interval_ms + 1) * rule->interval_ms;
+	if (!a->firing)
+		earlier(a->since_ms + rule->for_ms, after_ms, &due_ms);
+	else if (a->keep_ms != TIME_NONE)
+		earlier(a->keep_ms + rule->keep_ms, after_ms, &due_ms);
+	t->state->changed |= due_ms != a->due_ms;
+	a->due_ms = due_ms;
+}
+
+static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
+{
+	a->firing = true;
+	a->said_ms = at_ms;
+	t->state->changed = true;
+	say(t, EVENT_ALERT_RAISED, rule, a, at_ms);
+	/* ACTION_FLAG: a later part opens the flag here and clears it in resolve() */
+	if (rule->action == ACTION_QUARANTINE && !rule->shadow && !t->trigger) {
+		t->trigger = rule;
+		t->trigger_ms = at_ms;
+	}
+}
+
+static void resolve(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
+{
+	say(t, EVENT_ALERT_RESOLVED, rule, a, at_ms);
+	state_close(t->state, a);
+}
+
+static void begin_alert(struct turn *t, const struct rule *rule)
+{
+	struct alert *a = state_open(t->state, rule->name, rule->severity);
+	if (!a) {
+		t->s->counts.not_opened++;
+		return;
+	}
+	a->fingerprint = rule->fingerprint;
+	a->shadow = rule->shadow;
+	a->since_ms = t->now_ms;
+	a->rule = (uint32_t)(rule - t->rules->rules);
+	t->s->alert_of[a->rule] = t->state->alert_cnt;
+	if (rule->for_ms == 0)
+		raise_alert(t, rule, a, t->now_ms);
+	set_due(t, rule, a);
+}
+
+/* A firing alert whose condition is false. False: it is over. */
+static bool keep_alert(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
+{
+	if (a->keep_ms == TIME_NONE && rule->keep_ms > 0) {
+		a->keep_ms = at_ms;
+		t->state->changed = true;
+	} else if (rule->keep_ms == 0 || at_ms - a->keep_ms >= rule->keep_ms) {
+		resolve(t, rule, a, at_ms);
+		return false;
+	}
+	return true;
+}
+
+static void set_mark(struct turn *t, int64_t *mark, int64_t to_ms)
+{
+	t->state->changed |= *mark != to_ms;
+	*mark = to_ms;
+}
+
+/* A pending or firing alert whose rule is there. */
+static void go_on(struct turn *t, const struct rule *rule, struct alert *a, bool holds)
+{
+	int64_t at_ms = a->firing && a->said_ms > t->now_ms ? a->said_ms : t->now_ms;
+	set_mark(t, &a->gone_ms, TIME_NONE);
+	if (a->shadow != rule->shadow) {
+		a->shadow = rule->shadow;
+		t->state->changed = true;
+	}
+	if (!a->firing && !holds) {
+		state_close(t->state, a);
+		return;
+	}
+	if (!a->firing && at_ms - a->since_ms >= rule->for_ms)
+		raise_alert(t, rule, a, at_ms);
+	else if (a->firing && holds)
+		set_mark(t, &a->keep_ms, TIME_NONE);
+	else if (a->firing && !keep_alert(t, rule, a, at_ms))
+		return;
+	if (a->firing && at_ms - a->said_ms >= rule->min_interval_ms) {
+		a->said_ms = at_ms;
+		t->state->changed = true;
+		say(t, EVENT_ALERT_FIRING, rule, a, at_ms);
+	}
+	set_due(t, rule, a);
+}
+
+/* An alert whose rule is not there. */
+static void miss(struct turn *t, struct alert *a)
+{
+	if (a->gone_ms == TIME_NONE) {
+		a->gone_ms = t->fired_ms > a->since_ms ? t->fired_ms : a->since_ms;
+		a->due_ms = a->gone_ms + ABSENT_MS;
+		t->state->changed = true;
+	} else if (t->fired_ms < a->due_ms) {
+		return;
+	} else if (a->firing) {
+		resolve(t, NULL, a, t->fired_ms);
+	} else {
+		state_close(t->state, a);
+	}
+}
+
+/* ---- all alerts ---- */
+
+void alerts_on_call(struct turn *t, uint32_t first)
+{
+	uint32_t known = t->state->alert_cnt;
+	for (uint32_t i = first; i < t->rules->cnt; i++) {
+		const struct rule *rule = &t->rules->rules[i];
+		bool holds = rule_holds(t->s, t->rules, i, t->figures);
+		uint32_t at = t->s->alert_of[i];
+		if (at)
+			go_on(t, rule, &t->state->alerts[at - 1], holds);
+		else if (holds)
+			begin_alert(t, rule);
+	}
+	for (uint32_t i = 0; i < known; i++)
+		if (t->state->alerts[i].rule == UINT32_MAX)
+			miss(t, &t->state->alerts[i]);
+}
+
+bool alerts_due(const struct turn *t, int64_t due_ms)
+{
+	for (uint32_t i = 0; i < t->state->alert_cnt; i++)
+		if (t->state->alerts[i].due_ms == due_ms)
+			return true;
+	return false;
+}
+
+/* In the order of the rules, as at a call; those of rules that are gone behind them, by name. */
+void alerts_on_timer(struct turn *t)
+{
+	uint32_t known = t->state->alert_cnt;
+	for (uint32_t i = 0; i < t->rules->cnt; i++) {
+		struct alert *a = t->s->alert_of[i] ? &t->state->alerts[t->s->alert_of[i] - 1] : NULL;
+		if (a && a->due_ms == t->now_ms)
+			go_on(t, &t->rules->rules[i], a, rule_holds(t->s, t->rules, i, t->figures));
+	}
+	for (uint32_t i = 0; i < known; i++) {
+		struct alert *a = &t->state->alerts[i];
+		if (a->rule == UINT32_MAX && a->due_ms == t->now_ms)
+			miss(t, a);
+	}
+}

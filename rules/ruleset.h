@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a rule set: one generation, immutable once loaded, shared by all threads. */
+#ifndef RINGFENCE_RULES_RULESET_H
+#define RINGFENCE_RULES_RULESET_H
+
+#include "rules/expr.h"
+#include "rules/rules.h"
+
+#include <stdatomic.h>
+
+#define RULES_MAX 10000
+#define RULE_NAME_MAX 128
+#define RULE_SEVERITY_MAX 32 /* kept in the record, so that a rule that is gone resolves its alert as it raised it */
+
+enum rule_action { ACTION_ALERT, ACTION_FLAG, ACTION_QUARANTINE };
+
+struct rule {
+	struct slice name, group;
+	struct slice expr; /* as written, without white space at its ends */
+	struct slice source;
+	struct slice severity;
+	uint64_t fingerprint; /* of name, cohort kind and labels; never of expr */
+	int64_t interval_ms;  /* of its group: between evaluations by timer */
+	int64_t for_ms, keep_ms, min_interval_ms;
+	enum rule_action action;
+	bool shadow;
+	const struct event_pair *labels, *annotations; /* labels: the group's and its own, sorted by name */
+	uint32_t label_cnt, annotation_cnt;
+	struct program program;
+	const char *file; /* where it stands */
+	int line;
+};
+
+struct rule_key {
+	uint64_t fingerprint;
+	uint32_t rule;
+};
+
+struct rules {
+	_Atomic uint32_t owners;
+	uint64_t generation; /* never the same for two sets of one process; not part of anything that goes out */
+	struct arena arena;  /* all texts and programs */
+	struct slots slots;
+	struct rule *rules; /* owned */
+	uint32_t cnt, cap;
+	struct rule_key *keys; /* owned; sorted, for rules_find */
+	bool bare;             /* expressions without rules: for rules_value alone */
+};
+
+struct rules *rules_new(void);
+struct rule *rules_add(struct rules *r); /* a new, empty rule at the end; valid until the next one */
+void rules_seal(struct rules *r);        /* all rules are there: makes the index */
+
+/* Index of the rule with this name and fingerprint, or UINT32_MAX. */
+uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint);
+
+/* Adds the rules of one file. Errors go into `problems`; then ERR_CONFIG. */
+enum err rule_file_read(struct rules *r, struct slice text, const char *name, struct buf *problems) MUST_CHECK;
+
+#endif

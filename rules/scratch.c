@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front door of the stage: a turn begins (the section of the record is read, its alerts find their rules), the machines of alerts and phases
+ * work on it, and it ends (sorted, written if it changed). A call of a subject without state at which no rule is true does none of this.
+ *
+ * Nothing here depends on what the scratch did before: it holds memory, and counters that nobody decides by. */
+#include "rules/turn.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define ARENA_BYTES (16 << 10)
+
+struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx)
+{
+	struct rules_scratch *s = mem_zalloc(sizeof *s);
+	s->config = *c;
+	s->emit = emit;
+	s->ctx = ctx;
+	arena_init(&s->arena, ARENA_BYTES);
+	buf_reserve(&s->out, STATE_BYTES_MAX);
+	return s;
+}
+
+void rules_scratch_free(struct rules_scratch *s)
+{
+	if (!s)
+		return;
+	arena_release(&s->arena);
+	buf_release(&s->out);
+	free(s->figures.filled);
+	free(s->figures.values);
+	free(s->alert_of);
+	free(s->errors);
+	free(s);
+}
+
+void rules_scratch_reset(struct rules_scratch *s)
+{
+	arena_reset(&s->arena);
+}
+
+/* The tables that have one entry per rule. */
+static void use_rules(struct rules_scratch *s, const struct rules *r)
+{
+	if (s->generation == r->generation)
+		return;
+	s->generation = r->generation;
+	if (s->rule_cap < r->cnt) {
+		s->rule_cap = r->cnt;
+		s->alert_of = mem_realloc(s->alert_of, s->rule_cap * sizeof *s->alert_of);
+		s->errors = mem_realloc(s->errors, s->rule_cap * sizeof *s->errors);
+	}
+	for (uint32_t i = 0; i < r->cnt; i++) {
+		s->alert_of[i] = 0;
+		s->errors[i] = 0;
+	}
+}
+
+struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r)
+{
+	use_rules(s, r);
+	uint32_t n = r->slots.cnt;
+	if (s->figure_cap < n || !s->figures.values) {
+		s->figure_cap = n;
+		s->figures.filled = mem_realloc(s->figures.filled, (n / 64 + 1) * sizeof *s->figures.filled);
+		s->figures.values = mem_realloc(s->figures.values, (n + 1) * sizeof *s->figures.values);
+	}
+	s->figures.keys = r->slots.keys;
+	s->figures.n = n;
+	memset(s->figures.filled, 0, (n / 64 + 1) * sizeof *s->figures.filled);
+	return &s->figures;
+}
+
+const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s)
+{
+	return &s->counts;
+}
+
+uint64_t rules_scratch_errors(const struct rules_scratch *s, const struct rules *r, uint32_t i)
+{
+	return s->generation == r->generation ? s->errors[i] : 0;
+}
+
+/* ---- a turn ---- */
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* False: the section cannot be read, and nothing may be done. */
+static bool turn_begin(struct turn *t)
+{
+	struct rules_scratch *s = t->s;
+	t->state = &s->state;
+	if (state_decode(t->subject->state, t->subject->state_len, t->state, NULL)) {
+		s->counts.unreadable++;
+		return false;
+	}
+	for (uint32_t i = 0; t->rules && i < t->state->alert_cnt; i++) {
+		struct alert *a = &t->state->alerts[i];
+		a->rule = rules_find(t->rules, a->name, a->fingerprint);
+		if (a->rule != UINT32_MAX)
+			s->alert_of[a->rule] = i + 1;
+	}
+	return true;
+}
+
+/* The alerts are done: those of this turn get their places, so that an event can name them. */
+static void turn_settle(struct turn *t)
+{
+	for (uint32_t i = 0; i < t->state->alert_cnt; i++)
+		if (t->state->alerts[i].rule != UINT32_MAX)
+			t->s->alert_of[t->state->alerts[i].rule] = 0;
+	state_settle(t->state);
+}
+
+static void turn_end(struct turn *t, struct rules_subject *subject)
+{
+	subject->due_ms = state_due(t->state);
+	subject->changed = t->state->changed;
+	if (!subject->changed)
+		return;
+	buf_reset(&t->s->out);
+	state_encode(t->state, &t->s->out);
+	subject->state = t->s->out.len ? t->s->out.data : NULL;
+	subject->state_len = (uint32_t)t->s->out.len;
+}
+
+struct event turn_event(const struct turn *t, enum event_kind kind, int64_t at_ms)
+{
+	return (struct event){.kind = kind,
+			      .subject_kind = t->subject->kind,
+			      .subject = t->subject->key,
+			      .time_ms = at_ms,
+			      .episode = t->state->phase.episode,
+			      .step = ""};
+}
+
+void turn_say(struct turn *t, struct event *e)
+{
+	t->s->emit(t->s->ctx, e);
+}
+
+/* ---- the front door ---- */
+
+void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
+		   int64_t now_ms)
+{
+	uint32_t first = 0;
+	(void)call; /* the judging of calls by phase comes with a later part */
+	subject->changed = false;
+	if (subject->kind != SUBJECT_NUMBER || r->bare) /* rules on cohorts come with a later part */
+		return;
+	use_rules(s, r);
+	if (subject->state_len == 0) {
+		while (first < r->cnt && !rule_holds(s, r, first, f))
+			first++;
+		if (first == r->cnt)
+			return;
+	}
+	struct turn t = {
+		.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = now_ms, .fired_ms = later(now_ms, subject->clock_ms)};
+	if (!turn_begin(&t))
+		return;
+	alerts_on_call(&t, first);
+	turn_settle(&t);
+	if (t.trigger)
+		phase_on_trigger(&t);
+	turn_end(&t, subject);
+}
+
+/* DESIGN section 5: the 7-day block and the end of a day (both come with a later part), the end of a phase, then the others. */
+void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, int64_t due_ms,
+		    const char **timer)
+{
+	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = due_ms, .fired_ms = due_ms};
+	subject->changed = false;
+	use_rules(s, r);
+	if (!turn_begin(&t))
+		return;
+	bool ends = t.state->phase.until_ms == due_ms;
+	if (ends) {
+		*timer = "phase_end";
+	} else if (alerts_due(&t, due_ms)) {
+		*timer = "alert";
+		alerts_on_timer(&t);
+	}
+	turn_settle(&t);
+	if (ends)
+		phase_on_end(&t);
+	if (t.trigger)
+		phase_on_trigger(&t);
+	turn_end(&t, subject);
+}
+
+bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+		      const struct rules_command *c)
+{
+	struct turn t = {.s = s, .subject = subject, .figures = f, .now_ms = c->time_ms, .fired_ms = later(c->time_ms, subject->clock_ms)};
+	(void)r; /* a command evaluates no rule */
+	subject->changed = false;
+	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
+		return false;
+	bool applies = c->quarantine ? phase_on_quarantine(&t, c->note) : phase_on_release(&t, c->note);
+	turn_end(&t, subject);
+	return applies;
+}
+
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out)
+{
+	struct turn t = {.s = s, .subject = subject};
+	(void)r;
+	bool known = turn_begin(&t); /* if not, the state is plain */
+	phase_describe(&t, out);
+	return known && !out->number.tombstone;
+}
+
+enum err rules_state_check(const uint8_t *state, uint32_t len, struct err_text *why)
+{
+	struct state *s = mem_alloc(sizeof *s);
+	enum err e = state_decode(state, len, s, why);
+	free(s);
+	return e;
+}
+
+enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct rules_view *out)
+{
+	struct turn t = {.s = s, .subject = subject};
+	(void)r;
+	if (!turn_begin(&t))
+		return ERR_CORRUPT;
+	*out = (struct rules_view){
+		.phase = t.state->phase.phase,
+		.episode = t.state->phase.episode,
+		.phase_since_ms = t.state->phase.since_ms,
+		.until_ms = t.state->phase.until_ms,
+		.open_alerts = s->names,
+		.open_alert_cnt = state_firing(t.state, s->names),
+		.due_ms = state_due(t.state),
+	};
+	return ERR_OK;
+}

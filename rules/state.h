@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What rules remember of a subject: its phase and its alerts. Decoded for one turn, encoded again if it changed. */
+#ifndef RINGFENCE_RULES_STATE_H
+#define RINGFENCE_RULES_STATE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "rules/ruleset.h"
+
+#define ALERTS_MAX 64             /* pending or firing at once, of one subject */
+#define STATE_BYTES_MAX (4 << 10) /* of the section */
+
+struct alert {
+	struct slice name; /* as in `bytes` given to state_decode, or of the rule; not terminated */
+	uint64_t fingerprint;
+	struct slice severity;
+	bool firing; /* else pending */
+	bool shadow;
+	bool over;        /* of this turn: ended, goes when the turn ends */
+	int64_t since_ms; /* when the condition became true; its timers count from here */
+	int64_t due_ms;   /* its next evaluation by timer */
+	int64_t said_ms;  /* firing: when that was last said, raised or repeated */
+	int64_t keep_ms;  /* firing, the condition is false since then; TIME_NONE if it is true */
+	int64_t gone_ms;  /* its rule was missed first; TIME_NONE if it is there */
+	uint32_t rule;    /* of this turn: index in the set, UINT32_MAX if it is not there */
+};
+
+struct phase_state {
+	enum phase phase;
+	uint32_t episode;   /* journeys so far */
+	int64_t since_ms;   /* of the phase; TIME_NONE: active from the start */
+	int64_t until_ms;   /* the phase ends by itself; TIME_NONE: it does not */
+	int64_t hold_ms;    /* until then rules do not quarantine; TIME_NONE: no release so far */
+	int64_t longest_ms; /* the longest window of the rule that began the episode; 0: a command did */
+};
+
+struct state {
+	struct phase_state phase;
+	struct alert alerts[2 * ALERTS_MAX]; /* sorted by name and fingerprint; behind them those opened in this turn */
+	uint32_t alert_cnt;
+	uint32_t open_cnt;   /* less those that are over */
+	uint32_t room_bytes; /* what the alerts may take when encoded */
+	bool changed;
+};
+
+/* No bytes: plain. ERR_CORRUPT: damaged or of a newer version; *s is plain then. The names borrow `bytes`. */
+enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struct err_text *why) MUST_CHECK;
+/* Takes out what is over and sorts. */
+void state_settle(struct state *s);
+/* Of a settled state. Nothing at all if it is plain. At most STATE_BYTES_MAX. */
+void state_encode(const struct state *s, struct buf *out);
+
+/* A new alert behind the others, or NULL if there is no room for one of these lengths. */
+struct alert *state_open(struct state *s, struct slice name, struct slice severity);
+void state_close(struct state *s, struct alert *a);
+
+/* The earliest timer of a state, TIME_NONE if there is none. */
+int64_t state_due(const struct state *s);
+/* The names of the firing alerts, each once, sorted, into names[ALERTS_MAX]; they borrow the state's. Of a settled state. */
+uint32_t state_firing(const struct state *s, struct slice *names);
+
+#endif

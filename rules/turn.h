@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn: one subject at one time, because of a call, a timer or a command. The machines of alerts and phases work on it. */
+#ifndef RINGFENCE_RULES_TURN_H
+#define RINGFENCE_RULES_TURN_H
+
+#include "rules/state.h"
+
+struct rules_scratch {
+	struct rules_config config;
+	rules_emit *emit;
+	void *ctx;
+	struct arena arena; /* of the batch: what events point at */
+	struct buf out;     /* the last state that was encoded */
+	struct state state;
+	struct figures figures;
+	uint32_t figure_cap;
+	uint64_t generation; /* of the set that the next three belong to */
+	uint32_t *alert_of;  /* per rule: its alert in `state` + 1, 0 if it has none; all 0 between turns */
+	uint64_t *errors;    /* per rule */
+	uint32_t rule_cap;
+	struct rules_counts counts;
+	struct slice names[ALERTS_MAX];
+};
+
+struct turn {
+	struct rules_scratch *s;
+	struct state *state;
+	const struct rules *rules;
+	const struct rules_subject *subject;
+	struct figures *figures;
+	int64_t now_ms;             /* what is evaluated is evaluated as of then */
+	int64_t fired_ms;           /* timers up to then have fired: new ones come later */
+	const struct rule *trigger; /* the first rule that asks for a quarantine in this turn */
+	int64_t trigger_ms;
+};
+
+/* An event with everything but its own part. */
+struct event turn_event(const struct turn *t, enum event_kind kind, int64_t at_ms);
+void turn_say(struct turn *t, struct event *e);
+
+/* ---- alert.c ---- */
+
+/* Whether the rule's condition is true; an error is counted and is not. */
+bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i, struct figures *f);
+/* All rules from `first` on are evaluated. */
+void alerts_on_call(struct turn *t, uint32_t first);
+bool alerts_due(const struct turn *t, int64_t due_ms);
+/* The alerts that are due at now_ms are evaluated again. */
+void alerts_on_timer(struct turn *t);
+
+/* ---- phase.c: one function per thing that happens to a number ---- */
+
+void phase_on_trigger(struct turn *t); /* the rule in t->trigger fired */
+bool phase_on_quarantine(struct turn *t, struct slice note);
+bool phase_on_release(struct turn *t, struct slice note);
+void phase_on_end(struct turn *t); /* until_ms is reached */
+void phase_describe(const struct turn *t, struct event *out);
+
+#endif
