@@ -8,7 +8,12 @@ static const struct {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
+	{"run", "the service: Kafka in, statistics and phases in the store, events out", verb_run},
+	{"replay", "the whole pipeline over files of CDRs", verb_replay},
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
+	{"number", "read one number; put it to rest, release it", verb_number},
+	{"state", "what is stored: dump, positions", verb_state},
+	{"config", "check, print, document the configuration", verb_config},
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
 

@@ -3,7 +3,7 @@
  * what is wrong ends the start with its reason. */
 #include "app/service.h"
 
-#include "app/reader.h"
+#include "app/peek.h"
 #include "app/worker.h"
 #include "base/log.h"
 

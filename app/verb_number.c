@@ -2,7 +2,7 @@
 /* `number`: read one number; put a command about it on the control topic. */
 #include "app/app.h"
 #include "app/dump.h"
-#include "app/reader.h"
+#include "app/peek.h"
 #include "sinks/json.h"
 
 #include <getopt.h>
@@ -81,7 +81,7 @@ static void write_figures(struct json *j, const struct subject *s)
 	json_close(j, '}');
 }
 
-static enum err print_subject(const struct reader_of_state *r, struct slice key, struct slice record, struct err_text *why)
+static enum err print_subject(const struct peek *r, struct slice key, struct slice record, struct err_text *why)
 {
 	struct table *t = table_new(0);
 	struct subject *s;
@@ -107,7 +107,7 @@ static enum err not_known(const struct options *o, struct err_text *why)
 	return err_set(why, ERR_NO, "%s is not known: no call of it is remembered", o->number);
 }
 
-static enum err show(const struct reader_of_state *r, const struct options *o, struct err_text *why)
+static enum err show(const struct peek *r, const struct options *o, struct err_text *why)
 {
 	struct store_shard *h = NULL;
 	struct store_read read;
@@ -115,7 +115,7 @@ static enum err show(const struct reader_of_state *r, const struct options *o, s
 	struct store_key key = {number, SPACE_RECORD};
 	if (r->partitions == 0)
 		return not_known(o, why);
-	enum err e = state_shard(r, partition_of((enum partitioner)r->set.partitioner, number, r->partitions), &h, why);
+	enum err e = peek_shard(r, partition_of((enum partitioner)r->set.partitioner, number, r->partitions), &h, why);
 	if (!e)
 		e = r->ops->read_begin(h, &key, 1, why);
 	if (!e)
@@ -217,19 +217,19 @@ static enum err put(const struct settings *set, const struct options *o, const c
 }
 
 /* Looks until the shard's stored position has passed the command. False: not within the time. */
-static bool applied(const struct reader_of_state *r, int32_t partition, int64_t offset, int64_t wait_ms)
+static bool applied(const struct peek *r, int32_t partition, int64_t offset, int64_t wait_ms)
 {
 	struct mono_time from = mono_now();
 	struct store_shard *h = NULL;
 	struct err_text why;
 	struct meta m;
 	bool found = false, passed = false;
-	if (state_shard(r, partition, &h, &why))
+	if (peek_shard(r, partition, &h, &why))
 		return false;
 	while (!passed && mono_seconds_since(from) * 1000 < (double)wait_ms) {
 		struct timespec ts = {.tv_nsec = 50000000};
 		nanosleep(&ts, NULL);
-		if (state_meta(r, h, &m, &found, &why))
+		if (peek_meta(r, h, &m, &found, &why))
 			break;
 		passed = found && m.control_next > offset;
 	}
@@ -237,7 +237,7 @@ static bool applied(const struct reader_of_state *r, int32_t partition, int64_t 
 	return passed;
 }
 
-static enum err command(const struct reader_of_state *r, const struct options *o, const char *name, struct err_text *why)
+static enum err command(const struct peek *r, const struct options *o, const char *name, struct err_text *why)
 {
 	struct report report = {0};
 	int32_t partition = 0;
@@ -254,12 +254,12 @@ static enum err command(const struct reader_of_state *r, const struct options *o
 
 static int run(const struct options *o, const char *what)
 {
-	struct reader_of_state r;
+	struct peek r;
 	struct err_text why;
-	enum err e = state_open(o->config, &r, &why);
+	enum err e = peek_open(o->config, &r, &why);
 	if (!e)
 		e = strcmp(what, "show") == 0 ? show(&r, o, &why) : command(&r, o, what, &why);
-	state_close(&r);
+	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }
 

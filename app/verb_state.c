@@ -2,7 +2,7 @@
 /* `state`: what is stored, seen from outside. */
 #include "app/app.h"
 #include "app/dump.h"
-#include "app/reader.h"
+#include "app/peek.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -38,14 +38,14 @@ static enum err take_record(void *ctx, struct slice key, struct slice value, int
 	return ERR_OK;
 }
 
-static enum err dump_one(const struct reader_of_state *r, int32_t partition, bool shards, struct visit *v, struct err_text *why)
+static enum err dump_one(const struct peek *r, int32_t partition, bool shards, struct visit *v, struct err_text *why)
 {
 	struct store_shard *h = NULL;
 	struct meta m;
 	bool found = false;
-	enum err e = state_shard(r, partition, &h, why);
+	enum err e = peek_shard(r, partition, &h, why);
 	if (!e)
-		e = state_meta(r, h, &m, &found, why);
+		e = peek_meta(r, h, &m, &found, why);
 	if (!e && found && shards)
 		dump_shard(&r->set, &m, stdout);
 	if (!e && found && v)
@@ -55,7 +55,7 @@ static enum err dump_one(const struct reader_of_state *r, int32_t partition, boo
 	return e;
 }
 
-static enum err dump_all(const struct reader_of_state *r, bool shards, bool subjects, struct err_text *why)
+static enum err dump_all(const struct peek *r, bool shards, bool subjects, struct err_text *why)
 {
 	struct visit v = {.why = why};
 	enum err e = ERR_OK;
@@ -97,11 +97,11 @@ int verb_state(int argc, char **argv)
 		return verb_usage("state", "say what: dump or positions");
 	if (!config)
 		return verb_usage("state", "-c FILE is missing");
-	struct reader_of_state r;
+	struct peek r;
 	struct err_text why;
-	enum err e = state_open(config, &r, &why);
+	enum err e = peek_open(config, &r, &why);
 	if (!e)
 		e = dump_all(&r, shards, dump, &why);
-	state_close(&r);
+	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }

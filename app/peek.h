@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stored state seen from outside: for verbs that look and do not own a shard. Opens the store of a configuration for reading. */
-#ifndef RINGFENCE_APP_READER_H
-#define RINGFENCE_APP_READER_H
+#ifndef RINGFENCE_APP_PEEK_H
+#define RINGFENCE_APP_PEEK_H
 
 #include "app/meta.h"
 #include "app/settings.h"
 #include "rules/rules.h"
 
-struct reader_of_state {
+struct peek {
 	struct arena arena; /* settings, and what was read last */
 	struct settings set;
 	const struct store_ops *ops;
@@ -17,12 +17,12 @@ struct reader_of_state {
 };
 
 /* Loads configuration and rules, opens the store. Rules that cannot be loaded are an error: alerts are named by them. */
-enum err state_open(const char *config, struct reader_of_state *r, struct err_text *why) MUST_CHECK;
-void state_close(struct reader_of_state *r);
+enum err peek_open(const char *config, struct peek *r, struct err_text *why) MUST_CHECK;
+void peek_close(struct peek *r);
 
 /* The meta of one shard, slices borrowed from `h` until its next read. *found: the shard has state. */
-enum err state_meta(const struct reader_of_state *r, struct store_shard *h, struct meta *out, bool *found, struct err_text *why) MUST_CHECK;
-enum err state_shard(const struct reader_of_state *r, int32_t partition, struct store_shard **out, struct err_text *why) MUST_CHECK;
+enum err peek_meta(const struct peek *r, struct store_shard *h, struct meta *out, bool *found, struct err_text *why) MUST_CHECK;
+enum err peek_shard(const struct peek *r, int32_t partition, struct store_shard **out, struct err_text *why) MUST_CHECK;
 
 /* What `claim` keeps of a deployment: its CDR topic and partition count. */
 struct slice deployment_mark(struct arena *a, const char *topic, int32_t partitions);

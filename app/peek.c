@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/reader.h"
+#include "app/peek.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ bool deployment_read(struct slice mark, struct slice *topic, int32_t *partitions
 	return *partitions > 0;
 }
 
-static enum err load_rules(struct reader_of_state *r, struct err_text *why)
+static enum err load_rules(struct peek *r, struct err_text *why)
 {
 	struct buf problems = {0};
 	enum err e = rules_load(r->set.rule_files.v, r->set.rule_files.n, &r->rules, &problems);
@@ -31,7 +31,7 @@ static enum err load_rules(struct reader_of_state *r, struct err_text *why)
 	return e;
 }
 
-static enum err find_partitions(struct reader_of_state *r, struct err_text *why)
+static enum err find_partitions(struct peek *r, struct err_text *why)
 {
 	struct slice mark, topic;
 	enum err e = r->ops->claim(r->store, r->set.deployment, SLICE_NONE, &r->arena, &mark, why);
@@ -40,9 +40,9 @@ static enum err find_partitions(struct reader_of_state *r, struct err_text *why)
 	return e;
 }
 
-enum err state_open(const char *config, struct reader_of_state *r, struct err_text *why)
+enum err peek_open(const char *config, struct peek *r, struct err_text *why)
 {
-	*r = (struct reader_of_state){0};
+	*r = (struct peek){0};
 	arena_init(&r->arena, 16 << 10);
 	enum err e = settings_load(config, &r->arena, &r->set);
 	if (e)
@@ -57,7 +57,7 @@ enum err state_open(const char *config, struct reader_of_state *r, struct err_te
 	return e ? e : find_partitions(r, why);
 }
 
-void state_close(struct reader_of_state *r)
+void peek_close(struct peek *r)
 {
 	if (r->store)
 		r->ops->close(r->store);
@@ -65,12 +65,12 @@ void state_close(struct reader_of_state *r)
 	arena_release(&r->arena);
 }
 
-enum err state_shard(const struct reader_of_state *r, int32_t partition, struct store_shard **out, struct err_text *why)
+enum err peek_shard(const struct peek *r, int32_t partition, struct store_shard **out, struct err_text *why)
 {
 	return r->ops->shard_open(r->store, r->set.topics.cdr, partition, out, why);
 }
 
-enum err state_meta(const struct reader_of_state *r, struct store_shard *h, struct meta *out, bool *found, struct err_text *why)
+enum err peek_meta(const struct peek *r, struct store_shard *h, struct meta *out, bool *found, struct err_text *why)
 {
 	struct store_read read;
 	enum err e = r->ops->read_begin(h, NULL, 0, why);
