@@ -42,6 +42,7 @@ static void encode_deep(const struct deep *d, int64_t clock_ms, struct buf *out)
 {
 	int64_t before = clock_ms;
 	buf_put_varint(out, d->piece_cnt);
+	buf_put_varint(out, d->compact_at); /* a reload must not change when pieces merge: same input, same figures */
 	buf_put_varint(out, d->late_merged);
 	buf_put_varint(out, d->coarsened);
 	for (uint32_t i = d->piece_cnt; i-- > 0; before = d->pieces[i].first_ms) {
@@ -86,15 +87,15 @@ void calls_encode(const struct calls *h, int64_t clock_ms, struct buf *out)
 static void decode_deep(struct reader *r, int64_t clock_ms, struct deep *d)
 {
 	int64_t before = clock_ms;
-	uint64_t n = reader_varint(r);
+	uint64_t n = reader_varint(r), compact_at = reader_varint(r);
 	d->late_merged = reader_varint(r);
 	d->coarsened = reader_varint(r);
-	if (n > 4 * PIECES_MAX)
+	if (n > 4 * PIECES_MAX || compact_at > 8 * PIECES_MAX || compact_at <= n)
 		r->bad = true;
 	if (r->bad)
 		return;
 	d->piece_cnt = d->piece_cap = (uint32_t)n;
-	d->compact_at = d->piece_cnt + 1; /* soon: else a record that is reloaded often would never be compacted */
+	d->compact_at = (uint32_t)compact_at;
 	d->pieces = mem_zalloc((d->piece_cap + 1) * sizeof *d->pieces);
 	for (uint32_t i = d->piece_cnt; i-- > 0 && !r->bad;) {
 		struct piece *p = &d->pieces[i];
