@@ -1,207 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One list of contract tests over the three stores, and what is particular to each. Redis is a private server on a socket in a folder of the
- * test; that it cannot be started is a failure. */
-#include "base/buf.h"
-#include "base/clock.h"
-#include "scoring/store.h"
-#include "tests/unit/unit.h"
+/* The contract of a store: one list of tests over the three of them. */
+#include "tests/unit/scoring/store_fixture.h"
 
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/ringfence-store-XXXXXX";
-static char socket_path[128], redis_url[160], file_path[128];
-static pid_t redis_pid;
-
-/* ---- the server ---- */
-
-static redisContext *redis_wait(void)
-{
-	for (int i = 0; i < 500; i++) {
-		redisContext *c = redisConnectUnix(socket_path);
-		redisReply *r = c && !c->err ? redisCommand(c, "PING") : NULL;
-		bool up = r && r->type == REDIS_REPLY_STATUS;
-		freeReplyObject(r);
-		if (up)
-			return c;
-		redisFree(c);
-		usleep(20000);
-	}
-	fail_msg("redis-server does not come up at %s: is it installed?", socket_path);
-	return NULL;
-}
-
-static void redis_start(void)
-{
-	redis_pid = fork();
-	assert_true(redis_pid >= 0);
-	if (redis_pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "", "--appendonly", "no",
-		       "--dir", folder, "--logfile", "redis.log", (char *)NULL);
-		_exit(127);
-	}
-	redisFree(redis_wait());
-}
-
-static void redis_stop(int signal_number)
-{
-	if (redis_pid > 0) {
-		kill(redis_pid, signal_number);
-		waitpid(redis_pid, NULL, 0);
-	}
-	redis_pid = 0;
-}
-
-static void redis_do(const char *command)
-{
-	redisContext *c = redis_wait();
-	redisReply *r = redisCommand(c, command);
-	assert_non_null(r);
-	assert_int_not_equal(r->type, REDIS_REPLY_ERROR);
-	freeReplyObject(r);
-	redisFree(c);
-}
-
-/* ---- one store for one test ---- */
-
-struct fixture {
-	const struct store_ops *ops;
-	struct store *store;
-	struct store_config config;
-	struct err_text why;
-};
-
-static void remove_file(void)
-{
-	char name[160];
-	unlink(file_path);
-	snprintf(name, sizeof name, "%s-lock", file_path);
-	unlink(name);
-	snprintf(name, sizeof name, "%s.owner", file_path);
-	unlink(name);
-}
-
-static struct store_config config_of(enum store_kind kind)
-{
-	return (struct store_config){.kind = kind,
-				     .redis_url = redis_url,
-				     .redis_password = "",
-				     .redis_timeout_ms = 5000,
-				     .path = file_path,
-				     .map_bytes = INT64_C(1) << 30};
-}
-
-static int setup(void **state)
-{
-	enum store_kind kind = *(const enum store_kind *)*state;
-	struct fixture *f = calloc(1, sizeof *f);
-	remove_file();
-	if (kind == STORE_REDIS)
-		redis_do("FLUSHALL");
-	f->ops = store_ops(kind);
-	f->config = config_of(kind);
-	if (f->ops->open(&f->config, false, &f->store, &f->why))
-		fail_msg("%s", f->why.text);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	if (f->store)
-		f->ops->close(f->store);
-	free(f);
-	return 0;
-}
-
-#define OK(f, call)                                                                          \
-	do {                                                                                 \
-		enum err e_ = (call);                                                        \
-		if (e_)                                                                      \
-			fail_msg("%s: %s", err_name(e_), e_ != ERR_OK ? (f)->why.text : ""); \
-	} while (0)
-
-static struct store_shard *take(struct fixture *f, int32_t partition)
-{
-	struct store_shard *h = NULL;
-	OK(f, f->ops->shard_open(f->store, "cdr", partition, &h, &f->why));
-	return h;
-}
-
-static struct store_read read_keys(struct fixture *f, struct store_shard *h, const struct store_key *keys, size_t n)
-{
-	struct store_read r = {0};
-	OK(f, f->ops->read_begin(h, keys, n, &f->why));
-	OK(f, f->ops->read_end(h, &r, &f->why));
-	return r;
-}
-
-static struct slice read_one(struct fixture *f, struct store_shard *h, const char *key)
-{
-	struct store_key k = {slice_of(key), SPACE_RECORD};
-	return read_keys(f, h, &k, 1).values[0];
-}
-
-/* A meta: id of 16 equal bytes (0 = none), then a text. */
-struct meta {
-	char bytes[COMMIT_ID_BYTES + 8];
-};
-
-static struct slice meta_of(struct meta *m, int id)
-{
-	memset(m->bytes, id, COMMIT_ID_BYTES);
-	memcpy(m->bytes + COMMIT_ID_BYTES, "the rest", 8);
-	return slice_make(m->bytes, sizeof m->bytes);
-}
-
-/* Reads nothing: for a commit after a read. */
-static enum err commit_only(struct fixture *f, struct store_shard *h, int from, int to, struct store_commit c)
-{
-	struct meta m;
-	memset(c.expect, from, COMMIT_ID_BYTES);
-	c.meta = meta_of(&m, to);
-	enum err e = f->ops->commit_begin(h, &c, &f->why);
-	return e ? e : f->ops->commit_end(h, &f->why);
-}
-
-static enum err commit(struct fixture *f, struct store_shard *h, int from, int to, struct store_commit c)
-{
-	read_keys(f, h, NULL, 0);
-	return commit_only(f, h, from, to, c);
-}
-
-static struct store_put put(const char *key, struct slice value)
-{
-	return (struct store_put){.at = {slice_of(key), SPACE_RECORD}, .value = value};
-}
-
-static enum err commit_value(struct fixture *f, struct store_shard *h, int from, const char *key, struct slice value)
-{
-	struct store_put p = put(key, value);
-	return commit(f, h, from, from + 1, (struct store_commit){.puts = &p, .put_cnt = 1});
-}
-
-/* What a visit showed, as text: "key=value:number " each. */
-static enum err note(void *ctx, struct slice key, struct slice value, int64_t number)
-{
-	buf_printf(ctx, SLICE_FMT "=" SLICE_FMT ":%lld ", SLICE_ARG(key), SLICE_ARG(value), (long long)number);
-	return ERR_OK;
-}
-
-static void assert_noted(struct buf *b, const char *want)
-{
-	buf_put_u8(b, 0);
-	assert_string_equal(b->data, want);
-	buf_reset(b);
-}
+#include <pthread.h>
 
 /* ---- the contract ---- */
 
@@ -659,421 +460,65 @@ static void first_claim_of_a_deployment_stays(void **state)
 	arena_release(&a);
 }
 
-/* ---- Redis alone ---- */
+/* ---- threads ---- */
 
-static void redis_keys_are_as_drawn(void **state)
-{
-	struct fixture *f = *state;
-	struct store_put p[] = {put("+15551230000", SLICE_LIT("r")), {.at = {SLICE_LIT("17"), SPACE_SEEN}, .value = SLICE_LIT("s")}};
-	struct store_timer t = {slice_of("+15551230000"), 99};
-	struct store_day d = {slice_of("+15551230000"), -1, 20782};
-	struct store_entry o = {1, SLICE_LIT("event")};
-	const char *commands[] = {"GET rf:{cdr:0}:n:+15551230000", "GET rf:{cdr:0}:s:17", "ZSCORE rf:{cdr:0}:timers +15551230000",
-				  "SRANDMEMBER rf:{cdr:0}:day:20782", "HGET rf:{cdr:0}:outbox 1"};
-	const char *want[] = {"r", "s", "99", "+15551230000", "event"};
-	struct store_shard *h = take(f, 0);
-	OK(f,
-	   commit(f, h, 0, 1,
-		  (struct store_commit){
-			  .puts = p, .put_cnt = 2, .timers = &t, .timer_cnt = 1, .days = &d, .day_cnt = 1, .outbox = &o, .outbox_cnt = 1}));
-	f->ops->shard_close(h);
-	redisContext *c = redis_wait();
-	for (int i = 0; i < 5; i++) {
-		redisReply *r = redisCommand(c, commands[i]);
-		assert_string_equal(r->str, want[i]);
-		freeReplyObject(r);
-	}
-	redisFree(c);
-}
+#define THREADS 4
+#define ROUNDS 60
 
-static void redis_that_dies_is_away_and_serves_a_new_handle(void **state)
-{
-	struct fixture *f = *state;
-	struct store_shard *h = take(f, 0), *other = take(f, 1);
-	OK(f, commit_value(f, h, 0, "k", SLICE_LIT("v")));
-	read_keys(f, h, NULL, 0);
-	redis_stop(SIGKILL);
-	assert_int_equal(commit_only(f, h, 1, 2, (struct store_commit){0}), ERR_AWAY);
-	assert_int_equal(f->ops->read_begin(h, NULL, 0, &f->why), ERR_AWAY); /* and stays so */
-	f->ops->shard_close(h);
-	assert_int_equal(f->ops->shard_open(f->store, "cdr", 0, &h, &f->why), ERR_AWAY);
-	assert_null(h);
-	redis_start();
-	assert_int_equal(f->ops->timers(other, note, NULL, &f->why), ERR_AWAY);
-	f->ops->shard_close(other);
-	h = take(f, 0);
-	OK(f, commit(f, h, 0, 1, (struct store_commit){0})); /* this server kept nothing */
-	f->ops->shard_close(h);
-}
-
-static void redis_that_hangs_is_away_after_the_timeout(void **state)
-{
-	struct fixture *f = *state;
-	struct store_read r;
-	f->ops->close(f->store);
-	f->config.redis_timeout_ms = 100;
-	OK(f, f->ops->open(&f->config, false, &f->store, &f->why));
-	struct store_shard *h = take(f, 0);
-	kill(redis_pid, SIGSTOP);
-	struct mono_time from = mono_now();
-	enum err e = f->ops->read_begin(h, NULL, 0, &f->why);
-	if (!e)
-		e = f->ops->read_end(h, &r, &f->why);
-	double took_s = mono_seconds_since(from);
-	kill(redis_pid, SIGCONT);
-	assert_int_equal(e, ERR_AWAY);
-	assert_non_null(strstr(f->why.text, "state.redis.timeout"));
-	assert_true(took_s > 0.05 && took_s < 4);
-	f->ops->shard_close(h);
-}
-
-static void redis_that_evicts_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	struct store *s = NULL;
-	redis_do("CONFIG SET maxmemory-policy allkeys-lru");
-	enum err e = f->ops->open(&f->config, false, &s, &f->why), only_reads = f->ops->open(&f->config, true, &s, &f->why);
-	redis_do("CONFIG SET maxmemory-policy noeviction");
-	assert_int_equal(e, ERR_CONFIG);
-	assert_int_equal(only_reads, ERR_OK);
-	f->ops->close(s);
-}
-
-static void redis_that_is_full_writes_nothing_and_is_away(void **state)
-{
-	struct fixture *f = *state;
-	struct store_put p = put("k", SLICE_LIT("v"));
-	struct store_shard *h = take(f, 0);
-	read_keys(f, h, NULL, 0);
-	redis_do("CONFIG SET maxmemory 1");
-	enum err e = commit_only(f, h, 0, 1, (struct store_commit){.puts = &p, .put_cnt = 1});
-	redis_do("CONFIG SET maxmemory 0");
-	assert_int_equal(e, ERR_AWAY);
-	assert_non_null(strstr(f->why.text, "maxmemory"));
-	f->ops->shard_close(h);
-	h = take(f, 0);
-	assert_null(read_keys(f, h, NULL, 0).meta.p);
-	f->ops->shard_close(h);
-}
-
-static void redis_error_inside_a_commit_stops_the_shard(void **state)
-{
-	struct fixture *f = *state;
-	struct store_entry o = {1, SLICE_LIT("event")};
-	struct store_shard *h = take(f, 0);
-	redis_do("SET rf:{cdr:0}:outbox 1");
-	assert_int_equal(commit(f, h, 0, 1, (struct store_commit){.outbox = &o, .outbox_cnt = 1}), ERR_STATE);
-	assert_non_null(strstr(f->why.text, "HSET of the outbox"));
-	assert_non_null(strstr(f->why.text, "WRONGTYPE"));
-	f->ops->shard_close(h);
-}
-
-static void redis_replica_is_away(void **state)
-{
-	struct fixture *f = *state;
-	struct store_shard *h = take(f, 0);
-	read_keys(f, h, NULL, 0);
-	redis_do("REPLICAOF 127.0.0.1 1");
-	enum err e = commit_only(f, h, 0, 1, (struct store_commit){0});
-	redis_do("REPLICAOF NO ONE");
-	assert_int_equal(e, ERR_AWAY);
-	f->ops->shard_close(h);
-}
-
-static void redis_password_is_needed_and_used(void **state)
-{
-	struct fixture *f = *state;
-	struct store *s = NULL;
-	char url[200];
-	redisContext *c = redis_wait();
-	freeReplyObject(redisCommand(c, "CONFIG SET requirepass s3cret"));
-	struct store_config with = f->config;
-	enum err none = f->ops->open(&f->config, false, &s, &f->why);
-	with.redis_password = "wrong";
-	enum err wrong = f->ops->open(&with, false, &s, &f->why);
-	assert_null(strstr(f->why.text, "wrong'"));
-	with.redis_password = "s3cret";
-	snprintf(url, sizeof url, "%s?db=3", redis_url);
-	with.redis_url = url;
-	enum err right = f->ops->open(&with, false, &s, &f->why);
-	redisReply *r = redisCommand(c, "CONFIG SET requirepass %s", "");
-	freeReplyObject(r);
-	redisFree(c);
-	assert_int_equal(none, ERR_CONFIG);
-	assert_int_equal(wrong, ERR_CONFIG);
-	assert_int_equal(right, ERR_OK);
-	f->ops->close(s);
-}
-
-static void redis_urls_that_cannot_be_read_are_refused(void **state)
-{
-	struct fixture *f = *state;
-	const char *bad[] = {"rediss://h",  "http://h", "redis://",     "redis://h:x",     "redis://h:70000",
-			     "redis://h/x", "unix://a", "redis://[::1", "redis://u:%zz@h", "unix:///a?x=1"};
-	struct store *s;
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		struct store_config c = f->config;
-		c.redis_url = bad[i];
-		assert_int_equal(f->ops->open(&c, true, &s, &f->why), ERR_CONFIG);
-		assert_null(s);
-	}
-}
-
-/* ---- embedded alone ---- */
-
-static void second_process_is_locked_out(void **state)
-{
-	struct fixture *f = *state;
-	struct store *s;
-	char pid[32];
-	snprintf(pid, sizeof pid, "process %ld", (long)getpid());
-	assert_int_equal(f->ops->open(&f->config, false, &s, &f->why), ERR_LOCKED);
-	assert_non_null(strstr(f->why.text, pid));
-	assert_null(s);
-}
-
-static void file_opened_again_has_everything(void **state)
-{
-	struct fixture *f = *state;
-	struct arena a;
-	struct slice now;
-	arena_init(&a, 256);
-	struct store_shard *h = take(f, 0);
-	OK(f, commit_value(f, h, 0, "k", SLICE_LIT("v")));
-	OK(f, f->ops->claim(f->store, "demo", SLICE_LIT("mark"), &a, &now, &f->why));
-	f->ops->shard_close(h);
-	f->ops->close(f->store);
-	OK(f, f->ops->open(&f->config, false, &f->store, &f->why));
-	h = take(f, 0);
-	assert_true(slice_is(read_one(f, h, "k"), "v"));
-	OK(f, f->ops->claim(f->store, "demo", SLICE_LIT("other"), &a, &now, &f->why));
-	assert_true(slice_is(now, "mark"));
-	f->ops->shard_close(h);
-	arena_release(&a);
-}
-
-static void file_that_is_not_there_cannot_be_looked_at(void **state)
-{
-	struct fixture *f = *state;
-	struct store *s;
-	struct store_config c = f->config;
-	c.path = "/tmp/ringfence-no-such-folder/file";
-	assert_int_equal(f->ops->open(&c, true, &s, &f->why), ERR_IO);
-	assert_non_null(strstr(f->why.text, "No such file"));
-	assert_int_equal(f->ops->open(&c, false, &s, &f->why), ERR_IO);
-}
-
-static void file_of_something_else_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	struct store *s;
-	struct store_config c = f->config;
-	char name[160];
-	snprintf(name, sizeof name, "%s/other", folder);
-	FILE *out = fopen(name, "w");
-	for (int i = 0; i < 10000; i++)
-		fputs("text ", out);
-	fclose(out);
-	c.path = name;
-	assert_int_equal(f->ops->open(&c, false, &s, &f->why), ERR_CORRUPT);
-}
-
-static void full_file_writes_nothing_and_is_away(void **state)
-{
-	struct fixture *f = *state;
-	static char big[200000];
-	f->ops->close(f->store);
-	remove_file();
-	f->config.map_bytes = 1 << 20;
-	OK(f, f->ops->open(&f->config, false, &f->store, &f->why));
-	struct store_shard *h = take(f, 0);
-	enum err e = ERR_OK;
-	int i = 0;
-	for (; i < 50 && !e; i++) {
-		char key[16];
-		snprintf(key, sizeof key, "k%d", i);
-		e = commit_value(f, h, i, key, slice_make(big, sizeof big));
-	}
-	assert_int_equal(e, ERR_AWAY);
-	assert_non_null(strstr(f->why.text, "map_bytes"));
-	assert_int_equal(read_keys(f, h, NULL, 0).meta.p[0], i - 1);
-	f->ops->shard_close(h);
-}
-
-/* Runs `child` in a process of its own that was forked before this one opens anything; it begins at a byte written to the pipe returned. */
-static pid_t fork_child(int (*child)(void), int *start)
-{
-	int fds[2];
-	assert_int_equal(pipe(fds), 0);
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		char byte;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(fds[1]);
-		_exit(read(fds[0], &byte, 1) == 1 ? child() : 99);
-	}
-	close(fds[0]);
-	*start = fds[1];
-	return pid;
-}
-
-static int look_on(void)
-{
-	struct store *s;
-	struct store_shard *h;
-	struct store_read r;
+struct worker {
+	struct fixture *f;
+	int32_t partition;
+	enum err err;
 	struct err_text why;
+	uint64_t read_back;
+};
+
+/* Takes its shard, commits a counter again and again, each answered by the read behind it. */
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	const struct store_ops *ops = w->f->ops;
+	struct store_shard *h = NULL;
+	struct store_read r;
 	struct store_key k = {SLICE_LIT("k"), SPACE_RECORD};
-	struct store_config c = config_of(STORE_EMBEDDED);
-	const struct store_ops *ops = &store_embedded;
-	if (ops->open(&c, true, &s, &why) || ops->shard_open(s, "cdr", 0, &h, &why) || ops->read_begin(h, &k, 1, &why) ||
-	    ops->read_end(h, &r, &why))
-		return 1;
-	int status = slice_is(r.values[0], "v") && r.meta.p ? 0 : 2;
+	w->err = ops->shard_open(w->f->store, "cdr", w->partition, &h, &w->why);
+	for (uint64_t n = 0; n <= ROUNDS && !w->err; n++) {
+		struct store_put p = put("k", slice_make(&n, sizeof n));
+		struct store_commit c = {.puts = &p, .put_cnt = 1};
+		struct meta m;
+		c.meta = meta_of(&m, (int)n + 1);
+		memset(c.expect, (int)n, sizeof c.expect);
+		w->err = ops->read_begin(h, &k, 1, &w->why);
+		if (!w->err)
+			w->err = ops->read_end(h, &r, &w->why);
+		if (!w->err && n) {
+			memcpy(&w->read_back, r.values[0].p, sizeof w->read_back);
+			if (w->read_back != n - 1)
+				break;
+		}
+		if (!w->err)
+			w->err = ops->commit_begin(h, &c, &w->why);
+	}
 	ops->shard_close(h);
-	ops->close(s);
-	return status;
+	return NULL;
 }
 
-static void reader_looks_on_beside_the_writer(void **state)
+static void shards_of_several_threads_commit_side_by_side(void **state)
 {
 	struct fixture *f = *state;
-	int start, status;
-	f->ops->close(f->store);
-	f->store = NULL;
-	pid_t pid = fork_child(look_on, &start);
-	OK(f, f->ops->open(&f->config, false, &f->store, &f->why));
-	struct store_shard *h = take(f, 0);
-	OK(f, commit_value(f, h, 0, "k", SLICE_LIT("v")));
-	assert_int_equal(write(start, "x", 1), 1);
-	waitpid(pid, &status, 0);
-	close(start);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	OK(f, commit(f, h, 1, 2, (struct store_commit){0})); /* the writer was not disturbed */
-	f->ops->shard_close(h);
-}
-
-/* Commits as fast as it can: commit n has n in its meta and in all values, one of them long and written in blocks. */
-#define CRASH_VALUES 20
-#define CRASH_LONG 6000
-
-static int commit_for_ever(void)
-{
-	static char longer[CRASH_LONG];
-	static const uint16_t blocks[] = {0, 1, 2, 3, 4, 5};
-	struct fixture f = {.ops = &store_embedded, .config = config_of(STORE_EMBEDDED)};
-	struct store_put p[CRASH_VALUES];
-	char keys[CRASH_VALUES][8];
-	if (f.ops->open(&f.config, false, &f.store, &f.why))
-		return 1;
-	struct store_shard *h;
-	if (f.ops->shard_open(f.store, "cdr", 0, &h, &f.why))
-		return 1;
-	for (;;) {
-		struct store_read r;
-		struct store_commit c = {.puts = p, .put_cnt = CRASH_VALUES};
-		uint8_t meta[COMMIT_ID_BYTES] = {0};
-		uint64_t n = 0;
-		if (f.ops->read_begin(h, NULL, 0, &f.why) || f.ops->read_end(h, &r, &f.why))
-			return 1;
-		if (r.meta.p) {
-			memcpy(c.expect, r.meta.p, COMMIT_ID_BYTES);
-			memcpy(&n, r.meta.p, 8);
-		}
-		bool first = n++ == 0;
-		memcpy(meta, &n, 8);
-		meta[15] = 1;
-		c.meta = slice_make(meta, sizeof meta);
-		for (int i = 0; i < CRASH_VALUES; i++) {
-			snprintf(keys[i], sizeof keys[i], "k%d", i);
-			p[i] = put(keys[i], slice_make(&n, 8));
-		}
-		for (int i = 0; i < CRASH_LONG; i += 8)
-			memcpy(longer + i, &n, 8);
-		p[0].value = slice_make(longer, sizeof longer);
-		p[0].blocks = first ? NULL : blocks;
-		p[0].block_cnt = first ? 0 : 6;
-		if (f.ops->commit_begin(h, &c, &f.why))
-			return 1;
+	struct worker w[THREADS];
+	pthread_t threads[THREADS];
+	for (int i = 0; i < THREADS; i++) {
+		w[i] = (struct worker){.f = f, .partition = i};
+		assert_int_equal(pthread_create(&threads[i], NULL, work, &w[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(w[i].err, ERR_OK);
+		assert_int_equal(w[i].read_back, ROUNDS - 1);
 	}
 }
-
-static void killed_process_leaves_one_whole_commit(void **state)
-{
-	struct fixture *f = *state;
-	f->ops->close(f->store);
-	f->store = NULL;
-	uint64_t n = 0, before = 0;
-	for (int round = 0; round < 6; round++) {
-		int start, status;
-		pid_t pid = fork_child(commit_for_ever, &start);
-		assert_int_equal(write(start, "x", 1), 1);
-		usleep(60000 + (useconds_t)round * 13000); /* at a moment that it cannot know */
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-		close(start);
-		assert_true(WIFSIGNALED(status));
-		OK(f, f->ops->open(&f->config, false, &f->store, &f->why));
-		struct store_shard *h = take(f, 0);
-		struct store_read r = read_keys(f, h, NULL, 0);
-		if (r.meta.p)
-			memcpy(&n, r.meta.p, 8);
-		assert_true(n >= before);
-		before = n;
-		for (int i = 0; i < CRASH_VALUES && n; i++) {
-			char key[8];
-			snprintf(key, sizeof key, "k%d", i);
-			struct slice v = read_one(f, h, key);
-			assert_int_equal(v.len, i ? 8 : CRASH_LONG);
-			for (uint32_t b = 0; b < v.len; b += 8)
-				assert_memory_equal(v.p + b, &n, 8);
-		}
-		f->ops->shard_close(h);
-		f->ops->close(f->store);
-		f->store = NULL;
-	}
-	assert_true(n > 0);
-}
-
-static void redis_up_for_the_group(void)
-{
-	assert_non_null(mkdtemp(folder));
-	snprintf(socket_path, sizeof socket_path, "%s/redis.sock", folder);
-	snprintf(redis_url, sizeof redis_url, "unix://%s", socket_path);
-	snprintf(file_path, sizeof file_path, "%s/state.lmdb", folder);
-	redis_start();
-}
-
-static int group_setup(void **state)
-{
-	(void)state;
-	redis_up_for_the_group();
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	char name[160];
-	(void)state;
-	redis_stop(SIGTERM);
-	remove_file();
-	const char *left[] = {"other", "other-lock", "other.owner", "redis.log", "redis.sock", "dump.rdb"};
-	for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
-		snprintf(name, sizeof name, "%s/%s", folder, left[i]);
-		unlink(name);
-	}
-	return rmdir(folder);
-}
-
-static enum store_kind memory = STORE_MEMORY, redis = STORE_REDIS, embedded = STORE_EMBEDDED;
-
-#define ONE(test, kind)                                        \
-	{                                                      \
-#kind ": " #test, test, setup, teardown, &kind \
-	}
-#define ALL(test) ONE(test, memory), ONE(test, embedded), ONE(test, redis)
 
 int main(void)
 {
@@ -1098,22 +543,7 @@ int main(void)
 		ALL(subjects_move_between_days),
 		ALL(shard_taken_again_has_everything),
 		ALL(first_claim_of_a_deployment_stays),
-		ONE(redis_keys_are_as_drawn, redis),
-		ONE(redis_that_dies_is_away_and_serves_a_new_handle, redis),
-		ONE(redis_that_hangs_is_away_after_the_timeout, redis),
-		ONE(redis_that_evicts_is_refused, redis),
-		ONE(redis_that_is_full_writes_nothing_and_is_away, redis),
-		ONE(redis_error_inside_a_commit_stops_the_shard, redis),
-		ONE(redis_replica_is_away, redis),
-		ONE(redis_password_is_needed_and_used, redis),
-		ONE(redis_urls_that_cannot_be_read_are_refused, redis),
-		ONE(second_process_is_locked_out, embedded),
-		ONE(file_opened_again_has_everything, embedded),
-		ONE(file_that_is_not_there_cannot_be_looked_at, embedded),
-		ONE(file_of_something_else_is_refused, embedded),
-		ONE(full_file_writes_nothing_and_is_away, embedded),
-		ONE(reader_looks_on_beside_the_writer, embedded),
-		ONE(killed_process_leaves_one_whole_commit, embedded),
+		ALL(shards_of_several_threads_commit_side_by_side),
 	};
 	return cmocka_run_group_tests_name("store", tests, group_setup, group_teardown);
 }
