@@ -20,7 +20,7 @@ struct drive {
 	bool changed; /* by what came last */
 	int64_t inputs;
 	struct drive *hears; /* whose events these are, if the scratch is lent to another number */
-	struct buf log; /* events as text */
+	struct buf log;      /* events as text */
 	/* what makes their ids, which no two may share: of the turn, then all, hashed with the cause */
 	struct buf turn;
 	uint64_t ids[1000];
