@@ -13,8 +13,10 @@
 
 enum token { T_END, T_INT, T_DOUBLE, T_STRING, T_NAME, T_OP };
 
+enum node_kind { N_VALUE, N_FIGURE, N_UNARY, N_BINARY, N_TERNARY };
+
 struct node {
-	enum { N_VALUE, N_FIGURE, N_UNARY, N_BINARY, N_TERNARY } kind;
+	enum node_kind kind;
 	const char *at;
 	struct slice op;
 	struct value value;
@@ -149,7 +151,7 @@ static bool accept(struct parser *s, const char *op)
 
 static struct node *expression(struct parser *s);
 
-static struct node *node(struct parser *s, int kind, const char *at)
+static struct node *node(struct parser *s, enum node_kind kind, const char *at)
 {
 	struct node *n = arena_zalloc(s->arena, sizeof *n);
 	n->kind = kind;

@@ -2,29 +2,29 @@
 /* The section of the record that rules own.
  *
  *   version  1 byte: 1
- *   then sections in order of type, each at most once: type (1 byte), length (varint), content
+ *   then sections in order of type, each at most once: type (1 byte), length (varint of two bytes), content
  *
  *   type 1  phase    phase (1 byte: 0 active, 1 aging, 2 rest, 3 limited, 4 moderate), episode (varint), longest window (varint),
  *                    which times follow (1 byte: 1 since, 2 until, 4 hold), the times (zig-zag varints, ms)
  *   type 2  alerts   count (varint); of each: name, fingerprint (8), flags (1 byte: 1 firing, 2 shadow, 4 condition is false, 8 rule is gone),
  *                    severity, since (zig-zag), then as varints behind since: due, said if firing, condition false since, rule gone since
  *
- * Example, a number in its first rest with the alert firing that put it there:
+ * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
- *   01                                                 version
- *   01 12  02 01 80f9 dc01 03 a0d8.. a0b8..            rest, episode 1, 1 h, since and until
- *   02 2c  01 0a "Robodialer" 5f3a..  01 08 "critical" a0d8.. e0a7 12 00
+ *   01                                                                 version
+ *   01 9300  02 01 80dddb01 03 80d08fa59863 80f085cd9e63               rest, episode 1, 1 h, since and until
+ *   02 a000  01 04 "Many" 8877665544332211 01 04 "high" 80d08fa59863 e0a712 00
  *
  * GUARANTEES. Equal states give equal bytes. Any bytes either decode to a state that holds together (alerts sorted, none twice, times in order)
  * or are refused. A section takes at most STATE_BYTES_MAX: an alert is opened only if it has room even when each of its times takes the most
- * bytes that it can in 100 years; so names of 20 bytes (with the severity) allow ALERTS_MAX, longer ones fewer. */
+ * bytes that it can in 100 years; so names of 17 bytes (with the severity) allow ALERTS_MAX, longer ones fewer. */
 #include "rules/state.h"
 
 #include <assert.h>
 
 #define STATE_VERSION 1
 #define PHASE_BYTES_MAX 64 /* of the phase section and all heads */
-#define ALERT_BYTES 43     /* of an alert less its name and severity */
+#define ALERT_BYTES 46     /* of an alert less its name and severity */
 
 enum section { SECTION_PHASE = 1, SECTION_ALERTS };
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
@@ -52,6 +52,12 @@ static int alert_order(const struct alert *x, const struct alert *y)
 	return c ? c : (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint);
 }
 
+/* Active from the start: not stored. */
+static bool phase_plain(const struct phase_state *p)
+{
+	return p->phase == PHASE_ACTIVE && p->episode == 0 && p->since_ms == TIME_NONE;
+}
+
 /* ---- decode ---- */
 
 static void decode_phase(struct reader *r, struct phase_state *p)
@@ -71,6 +77,8 @@ static void decode_phase(struct reader *r, struct phase_state *p)
 	p->episode = (uint32_t)episode;
 	p->longest_ms = (int64_t)longest;
 	if (phase == PHASE_ACTIVE ? (times & PHASE_UNTIL) != 0 : p->until_ms <= p->since_ms || p->since_ms == TIME_NONE)
+		r->bad = true;
+	if (phase_plain(p))
 		r->bad = true;
 }
 
@@ -132,13 +140,24 @@ static void decode_alerts(struct reader *r, struct state *s)
 	s->open_cnt = s->alert_cnt;
 }
 
+/* The head of a section as section_begin and section_end write it, so that what is read never grows when it is written. */
+static struct reader read_section(struct reader *r, uint8_t *type)
+{
+	*type = reader_u8(r);
+	unsigned low = reader_u8(r), high = reader_u8(r), len = (low & 0x7f) | high << 7;
+	const uint8_t *p = reader_take(r, len);
+	if (low < 0x80 || high > 0x7f || !p)
+		r->bad = true;
+	return p ? reader_of(p, len) : reader_of(r->end, 0);
+}
+
 enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struct err_text *why)
 {
-	struct reader r = reader_of(bytes, len);
 	uint8_t last = 0;
 	state_init(s);
 	if (len == 0)
 		return ERR_OK;
+	struct reader r = reader_of(bytes, len);
 	uint8_t version = reader_u8(&r);
 	if (version > STATE_VERSION)
 		return err_set(why, ERR_CORRUPT, "the state of rules has form %u, this program knows up to %u: a newer version wrote it",
@@ -146,9 +165,8 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 	if (version != STATE_VERSION || len > STATE_BYTES_MAX || reader_left(&r) == 0)
 		r.bad = true;
 	while (!r.bad && reader_left(&r) > 0) {
-		uint8_t type = reader_u8(&r);
-		struct slice content = reader_slice(&r);
-		struct reader in = reader_of(content.p, content.len);
+		uint8_t type;
+		struct reader in = read_section(&r, &type);
 		if (type == SECTION_PHASE && type > last)
 			decode_phase(&in, &s->phase);
 		else if (type == SECTION_ALERTS && type > last)
@@ -179,11 +197,6 @@ static void section_end(struct buf *out, size_t from)
 	assert(n <= STATE_BYTES_MAX);
 	out->data[from - 2] = (uint8_t)(n | 0x80);
 	out->data[from - 1] = (uint8_t)(n >> 7);
-}
-
-static bool phase_plain(const struct phase_state *p)
-{
-	return p->phase == PHASE_ACTIVE && p->episode == 0 && p->since_ms == TIME_NONE;
 }
 
 static void encode_phase(const struct phase_state *p, struct buf *out)

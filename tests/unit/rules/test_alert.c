@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/rules/drive.h"
+
+#define RULE(keys) "groups:\n- name: g\n  rules:\n  - alert: Many\n    expr: calls[\"1h\"] > 10\n" keys
+#define M MINUTE_MS
+
+static void plain_rule_raises_at_the_call_and_resolves_by_timer_in_silence(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE(""));
+	d.calls = 10;
+	drive_call(&d, T0);
+	assert_false(d.changed);
+	drive_said(&d, "");
+	d.calls = 11;
+	drive_call(&d, T0 + M);
+	drive_said(&d, "1m alert.raised Many warning enforce since 1m calls[\"1h\"]=11 #0\n");
+	drive_call(&d, T0 + 2 * M);
+	assert_false(d.changed); /* with state, but nothing new: the record stays as it is */
+	d.falls_ms = T0 + 62 * M;
+	drive_until(&d, T0 + 70 * M);
+	drive_said(&d, "1h6m alert.resolved Many warning enforce since 1m calls[\"1h\"]=0 #0\n");
+	assert_int_equal(d.state_len, 0);
+	assert_true(d.due_ms == TIME_NONE);
+	drive_release(&d);
+}
+
+static void condition_has_to_hold_for_its_time(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    for: 7m\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	assert_true(d.due_ms == T0 + 5 * M);
+	drive_call(&d, T0 + 3 * M);
+	assert_false(d.changed);
+	d.calls = 1;
+	drive_call(&d, T0 + 4 * M); /* pending no more */
+	assert_int_equal(d.state_len, 0);
+	d.calls = 12;
+	drive_call(&d, T0 + 5 * M);
+	drive_said(&d, "");
+	drive_until(&d, T0 + 12 * M);
+	drive_said(&d, "12m alert.raised Many warning enforce since 5m calls[\"1h\"]=12 #0\n");
+	assert_true(d.due_ms == T0 + 15 * M); /* the interval counts from when it became pending */
+	drive_release(&d);
+}
+
+static void pending_ends_by_timer_in_silence(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    for: 7m\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	d.falls_ms = T0 + 5 * M;
+	drive_until(&d, T0 + 30 * M);
+	drive_said(&d, "");
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+}
+
+static void alert_is_kept_firing(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    keep_firing_for: 12m\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	d.calls = 1;
+	drive_call(&d, T0 + 2 * M); /* false: kept till 14m */
+	assert_true(d.due_ms == T0 + 5 * M);
+	d.calls = 11;
+	drive_call(&d, T0 + 8 * M); /* true again */
+	d.calls = 1;
+	drive_call(&d, T0 + 9 * M); /* kept till 21m */
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_until(&d, T0 + 20 * M);
+	drive_said(&d, "");
+	assert_true(d.due_ms == T0 + 21 * M);
+	drive_until(&d, T0 + 30 * M);
+	drive_said(&d, "21m alert.resolved Many warning enforce since 0s calls[\"1h\"]=1 #0\n");
+	drive_release(&d);
+}
+
+static void firing_is_repeated_at_min_interval(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    min_interval: 1h\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_call(&d, T0 + 59 * M);
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	d.calls = 20;
+	drive_until(&d, T0 + 119 * M);
+	drive_call(&d, T0 + 119 * M);
+	drive_call(&d, T0 + 121 * M); /* a timer said it at 2h */
+	drive_until(&d, T0 + 179 * M);
+	drive_said(&d, "1h alert.firing Many warning enforce since 0s calls[\"1h\"]=20 #0\n"
+		       "2h alert.firing Many warning enforce since 0s calls[\"1h\"]=20 #0\n");
+	drive_release(&d);
+}
+
+static void rules_say_in_their_order_and_keep_their_own_alerts(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, "groups:\n- name: g\n  interval: 1m\n  labels: {severity: critical}\n  rules:\n"
+		       "  - {alert: Zulu, expr: 'calls[\"1h\"] > 10 && answered[\"1h\"] < 5'}\n"
+		       "  - {alert: Never, expr: 'calls[\"1h\"] > 1000'}\n"
+		       "  - {alert: Alpha, expr: 'calls[\"1h\"] > 5', mode: shadow, labels: {severity: info}}\n");
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Zulu critical enforce since 0s calls[\"1h\"]=11 answered[\"1h\"]=0 #0\n"
+		       "0s alert.raised Alpha info shadow since 0s calls[\"1h\"]=11 #0\n");
+	d.answered = 5;
+	drive_call(&d, T0 + 10);
+	drive_said(&d, "10ms alert.resolved Zulu critical enforce since 0s calls[\"1h\"]=11 answered[\"1h\"]=5 #0\n");
+	d.answered = 0;
+	drive_call(&d, T0 + 20);
+	drive_said(&d, "20ms alert.raised Zulu critical enforce since 20ms calls[\"1h\"]=11 answered[\"1h\"]=0 #0\n");
+	d.falls_ms = T0 + 30;
+	drive_until(&d, T0 + 2 * M);
+	drive_said(&d, "1m alert.resolved Alpha info shadow since 0s calls[\"1h\"]=0 #0\n"
+		       "1m20ms alert.resolved Zulu critical enforce since 20ms calls[\"1h\"]=0 answered[\"1h\"]=0 #0\n");
+	drive_release(&d);
+}
+
+static void rule_that_is_gone_resolves_its_alert_after_ten_minutes(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    labels: {severity: page}\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Many page enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_rules(&d, "groups: []\n");
+	drive_until(&d, T0 + 7 * M); /* missed at 5m */
+	drive_call(&d, T0 + 8 * M);
+	drive_until(&d, T0 + 14 * M);
+	drive_said(&d, "");
+	drive_until(&d, T0 + 20 * M);
+	drive_said(&d, "15m alert.resolved Many page enforce since 0s #0\n");
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+}
+
+static void rule_that_comes_back_in_time_keeps_its_alert(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    for: 1m\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_until(&d, T0 + M);
+	drive_rules(&d, "groups: []\n");
+	drive_call(&d, T0 + 4 * M); /* missed */
+	assert_true(d.due_ms == T0 + 14 * M);
+	drive_rules(&d, RULE("    for: 1m\n"));
+	drive_call(&d, T0 + 13 * M);
+	assert_true(d.due_ms == T0 + 15 * M);
+	drive_until(&d, T0 + 30 * M);
+	drive_said(&d, "1m alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+}
+
+static void pending_alert_of_a_rule_that_is_gone_says_nothing(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    for: 1h\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_rules(&d, "groups: []\n");
+	drive_until(&d, T0 + 3 * HOUR_MS);
+	drive_said(&d, "");
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+}
+
+static void edited_threshold_keeps_the_alert_and_edited_label_does_not(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE(""));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_rules(&d, "groups:\n- name: other\n  rules:\n  - alert: Many\n    expr: calls[\"30m\"] > 7\n    annotations: {text: new}\n");
+	d.calls = 8;
+	drive_call(&d, T0 + M);
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_rules(&d, RULE("    labels: {team: fraud}\n"));
+	d.calls = 12;
+	drive_call(&d, T0 + 2 * M);
+	drive_said(&d, "2m alert.raised Many warning enforce since 2m calls[\"1h\"]=12 #0\n");
+	drive_until(&d, T0 + 12 * M);
+	drive_said(&d, "12m alert.resolved Many warning enforce since 0s #0\n");
+	drive_release(&d);
+}
+
+static void rule_that_errors_does_not_fire_and_is_counted(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("  - {alert: Bad, expr: '10 / answered[\"1h\"] > 1'}\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_call(&d, T0 + M);
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	assert_int_equal(rules_scratch_errors(d.scratch, d.rules, 0), 0);
+	assert_int_equal(rules_scratch_errors(d.scratch, d.rules, 1), 2);
+	d.answered = 2;
+	drive_call(&d, T0 + 2 * M);
+	drive_said(&d, "2m alert.raised Bad warning enforce since 2m answered[\"1h\"]=2 #0\n");
+	d.answered = 0; /* an error is not true: it resolves */
+	drive_call(&d, T0 + 3 * M);
+	drive_said(&d, "3m alert.resolved Bad warning enforce since 2m answered[\"1h\"]=0 #0\n");
+	drive_release(&d);
+}
+
+/* The shard is ahead of the number: its alert fired by timer, resolved by timer, and then an older call comes. */
+static void call_behind_the_timers_fires_none_of_them_again(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    for: 5m\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	d.falls_ms = T0 + 10 * M;
+	drive_until(&d, T0 + 12 * M);
+	drive_said(&d, "5m alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "10m alert.resolved Many warning enforce since 0s calls[\"1h\"]=0 #0\n");
+	drive_call(&d, T0); /* late: judged at the number's clock, 0s. Its timers of 5m and 10m have been. */
+	assert_true(d.due_ms == T0 + 15 * M);
+	d.falls_ms = TIME_NEVER;
+	drive_until(&d, T0 + 15 * M);
+	drive_said(&d, "15m alert.raised Many warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	d.calls = 1;
+	drive_call(&d, T0 + 14 * M); /* older than the timer that raised it: told in order */
+	drive_said(&d, "15m alert.resolved Many warning enforce since 0s calls[\"1h\"]=1 #0\n");
+	drive_release(&d);
+}
+
+static void alerts_beyond_the_bounds_are_counted_and_not_opened(void **state)
+{
+	struct drive d;
+	struct buf yaml = {0};
+	(void)state;
+	buf_puts(&yaml, "groups:\n- name: g\n  rules:\n");
+	for (int i = 0; i < 70; i++)
+		buf_printf(&yaml, "  - {alert: R%02d, expr: 'calls[\"1h\"] > %d'}\n", i, i);
+	buf_put_u8(&yaml, 0);
+	drive_init(&d, (const char *)yaml.data);
+	d.calls = 100;
+	drive_call(&d, T0);
+	assert_int_equal(d.id_cnt, 64);
+	assert_int_equal(rules_scratch_counts(d.scratch)->not_opened, 6);
+	d.calls = 66; /* no longer true: R66 and on, none of which has an alert */
+	drive_call(&d, T0 + 1);
+	assert_int_equal(d.id_cnt, 64);
+	d.calls = 0;
+	drive_call(&d, T0 + 2);
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+
+	buf_reset(&yaml);
+	buf_puts(&yaml, "groups:\n- name: g\n  rules:\n");
+	for (int i = 0; i < 64; i++)
+		buf_printf(&yaml, "  - {alert: A%0120d, expr: 'calls[\"1h\"] > 1'}\n", i);
+	buf_put_u8(&yaml, 0);
+	drive_init(&d, (const char *)yaml.data);
+	d.calls = 100;
+	drive_call(&d, T0);
+	assert_in_range(d.state_len, 3000, 4096);
+	assert_int_equal(d.id_cnt + rules_scratch_counts(d.scratch)->not_opened, 64);
+	assert_in_range(d.id_cnt, 20, 63);
+	drive_release(&d);
+	buf_release(&yaml);
+}
+
+static void story(struct drive *d, struct drive *other)
+{
+	uint64_t random = 1;
+	for (int64_t ms = T0, i = 0; i < 300; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		ms += (int64_t)(random >> 33) % (4 * M);
+		d->calls = (int64_t)(random >> 40) % 20;
+		drive_call(d, ms - (int64_t)(random >> 50) % M);
+		if (!other)
+			continue;
+		d->hears = other; /* the scratch is used for another number in between, and emptied at other times */
+		other->calls = 19 - d->calls;
+		drive_call(other, ms);
+		d->hears = NULL;
+		if (i % 3 == 0)
+			rules_scratch_reset(d->scratch);
+	}
+}
+
+static void same_input_gives_the_same_state_and_events_whatever_the_scratch_did_before(void **state)
+{
+	static const char yaml[] = RULE("    for: 2m\n    keep_firing_for: 3m\n    min_interval: 10m\n"
+					"  - {alert: Few, expr: 'calls[\"1h\"] < 8', action: quarantine}\n");
+	struct drive a, b, other;
+	(void)state;
+	drive_init(&a, yaml);
+	drive_init(&b, yaml);
+	drive_init(&other, yaml);
+	struct rules_scratch *own = other.scratch;
+	other.scratch = b.scratch;
+	story(&a, NULL);
+	story(&b, &other);
+	other.scratch = own;
+	assert_true(a.log.len > 5000 && other.log.len > 1000);
+	buf_put_u8(&b.log, 0);
+	drive_said(&a, (const char *)b.log.data);
+	assert_int_equal(a.state_len, b.state_len);
+	assert_memory_equal(a.state, b.state, a.state_len);
+	assert_true(a.due_ms == b.due_ms);
+	drive_release(&a);
+	drive_release(&b);
+	drive_release(&other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_rule_raises_at_the_call_and_resolves_by_timer_in_silence),
+		cmocka_unit_test(condition_has_to_hold_for_its_time),
+		cmocka_unit_test(pending_ends_by_timer_in_silence),
+		cmocka_unit_test(alert_is_kept_firing),
+		cmocka_unit_test(firing_is_repeated_at_min_interval),
+		cmocka_unit_test(rules_say_in_their_order_and_keep_their_own_alerts),
+		cmocka_unit_test(rule_that_is_gone_resolves_its_alert_after_ten_minutes),
+		cmocka_unit_test(rule_that_comes_back_in_time_keeps_its_alert),
+		cmocka_unit_test(pending_alert_of_a_rule_that_is_gone_says_nothing),
+		cmocka_unit_test(edited_threshold_keeps_the_alert_and_edited_label_does_not),
+		cmocka_unit_test(rule_that_errors_does_not_fire_and_is_counted),
+		cmocka_unit_test(call_behind_the_timers_fires_none_of_them_again),
+		cmocka_unit_test(alerts_beyond_the_bounds_are_counted_and_not_opened),
+		cmocka_unit_test(same_input_gives_the_same_state_and_events_whatever_the_scratch_did_before),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

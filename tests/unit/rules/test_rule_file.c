@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules/ruleset.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HEAD "groups:\n- name: g\n  rules:\n"
+#define OKAY "  - alert: A\n    expr: calls[\"1h\"] > 1\n"
+
+static const char *problems_of(const char *yaml, struct buf *b)
+{
+	struct rules *r = NULL;
+	buf_reset(b);
+	enum err e = rules_parse(slice_of(yaml), "r.yaml", &r, b);
+	assert_true(e == ERR_OK ? r != NULL && b->len == 0 : e == ERR_CONFIG && r == NULL && b->len > 0);
+	rules_free(r);
+	buf_put_u8(b, 0);
+	return (const char *)b->data;
+}
+
+static void each_mistake_has_its_message(void **state)
+{
+	static const char *const cases[][2] = {
+		/* the file */
+		{"- a\n", "r.yaml:1:1: a rule file is a map with the key groups\n"},
+		{"group: []\n", "r.yaml:1:1: group: unknown key of a rule file; did you mean groups?\n"},
+		{"xyz: 1\n", "r.yaml:1:1: xyz: unknown key of a rule file\n"},
+		{"groups: 7\n", "r.yaml:1:9: groups: a list of groups is expected\n"},
+		{"groups: [\n",
+		 "r.yaml:2:1: not YAML: while parsing a flow node, did not find expected node content (check indentation, brackets "
+		 "and quotes)\n"},
+		/* a group */
+		{"groups:\n- g\n", "r.yaml:2:3: a group is a map with the keys name and rules\n"},
+		{"groups:\n- rules: []\n", "r.yaml:2:3: a group needs the key name\n"},
+		{"groups:\n- name: g\n- name: h\n- name: g\n", "r.yaml:4:9: name: the group \"g\" stands already in line 2\n"},
+		{"groups:\n- name: g\n  intervall: 5m\n", "r.yaml:3:3: intervall: unknown key of a group; did you mean interval?\n"},
+		{"groups:\n- name: g\n  interval: 5x\n", "r.yaml:3:13: interval: a duration is expected, like 30s, 5m, 1h30m, 7d\n"},
+		{"groups:\n- name: g\n  interval: 0s\n", "r.yaml:3:13: interval: 0s is out of range: 1s to 1d\n"},
+		{"groups:\n- name: g\n  limit: 3\n", "r.yaml:3:10: limit: not supported yet, but for 0 (none)\n"},
+		{"groups:\n- name: g\n  limit: x\n", "r.yaml:3:10: limit: a whole number is expected\n"},
+		{"groups:\n- name: g\n  labels: [a]\n", "r.yaml:3:11: labels: a map of names and texts is expected\n"},
+		{"groups:\n- name: g\n  rules: {}\n", "r.yaml:3:10: rules: a list of rules is expected\n"},
+		/* a rule */
+		{HEAD "  - A\n", "r.yaml:4:5: a rule is a map with the keys alert and expr\n"},
+		{HEAD "  - expr: calls[\"1h\"] > 1\n", "r.yaml:4:5: a rule needs the key alert\n"},
+		{HEAD "  - alert: A\n", "r.yaml:4:5: a rule needs the key expr\n"},
+		{HEAD "  - alert: A\n    exp: calls[\"1h\"] > 1\n",
+		 "r.yaml:5:5: exp: unknown key of a rule; did you mean expr?\nr.yaml:4:5: a rule needs the key expr\n"},
+		{HEAD "  - alert: 5A\n    expr: calls[\"1h\"] > 1\n",
+		 "r.yaml:4:12: alert: \"5A\" is not a name of letters, digits and '_' that begins with a letter\n"},
+		{HEAD "  - alert:\n    expr: calls[\"1h\"] > 1\n", "r.yaml:4:11: alert: a text is expected\n"},
+		{HEAD OKAY "    for: soon\n", "r.yaml:6:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"},
+		{HEAD OKAY "    for: 40d\n", "r.yaml:6:10: for: 40d is out of range: 0s to 31d\n"},
+		{HEAD OKAY "    keep_firing_for: -1s\n", "r.yaml:6:22: keep_firing_for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"},
+		{HEAD OKAY "    min_interval: 0s\n", "r.yaml:6:19: min_interval: 0s is out of range: 1s to 31d\n"},
+		{HEAD OKAY "    action: quarantin\n",
+		 "r.yaml:6:13: action: one of alert, flag, quarantine is expected; did you mean quarantine?\n"},
+		{HEAD OKAY "    mode: [shadow]\n", "r.yaml:6:11: mode: one of enforce, shadow is expected\n"},
+		{HEAD OKAY "    source: {a: b}\n", "r.yaml:6:13: source: a text is expected\n"},
+		{HEAD OKAY "    labels: {a-b: c}\n",
+		 "r.yaml:6:14: labels: \"a-b\" is not a name of letters, digits and '_', at most 128 bytes\n"},
+		{HEAD OKAY "    labels: {a: }\n", "r.yaml:6:17: a: a text is expected\n"},
+		{HEAD OKAY "    labels: {severity: a-word-that-is-longer-than-32-bytes}\n",
+		 "r.yaml:4:5: labels: the severity is longer than 32 bytes\n"},
+		{HEAD OKAY "    annotations: text\n", "r.yaml:6:18: annotations: a map of names and texts is expected\n"},
+		{HEAD OKAY "    cohort: account\n", "r.yaml:6:5: cohort: not supported yet\n"},
+		{HEAD OKAY "    params: {T: 4}\n", "r.yaml:6:5: params: not supported yet\n"},
+		{HEAD OKAY "    ladder: {T: [4]}\n", "r.yaml:6:5: ladder: not supported yet\n"},
+		{HEAD OKAY "    when: {}\n", "r.yaml:6:5: when: not supported yet\n"},
+		{HEAD OKAY "    exempt: []\n", "r.yaml:6:5: exempt: not supported yet\n"},
+		{HEAD OKAY "    for: 1m\n    for: 2m\n", "r.yaml:7:5: the key \"for\" stands here twice, first in line 6\n"},
+		{HEAD OKAY OKAY, "r.yaml:6:12: alert: A with the same labels stands already at r.yaml:4: change the name or a label\n"},
+		{HEAD OKAY "- name: h\n  rules:\n" OKAY "    for: 1m\n",
+		 "r.yaml:8:12: alert: A with the same labels stands already at r.yaml:4: change the name or a label\n"},
+		/* expressions, wherever YAML puts them */
+		{HEAD "  - alert: A\n    expr: calls[\"1h\"] + 1\n", "r.yaml:5:11: expr: a condition is expected, not an int\n"},
+		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > cals[\"1h\"]\n",
+		 "r.yaml:5:25: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: 'calls[\"1h\"] > cals[\"1h\"]'\n",
+		 "r.yaml:5:26: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: \"calls[\\\"1h\\\"] > cals[\\\"1h\\\"]\"\n",
+		 "r.yaml:5:28: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: 'calls[''1h''] > cals[''1h'']'\n",
+		 "r.yaml:5:28: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: |\n      calls[\"1h\"] > 1\n      && cals[\"1h\"] > 2\n",
+		 "r.yaml:7:10: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: >-\n\n        calls[\"1h\"] > 1 &&\n        cals[\"1h\"] > 2\n",
+		 "r.yaml:8:9: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 1 &&\n      cals[\"1h\"] > 2\n",
+		 "r.yaml:6:7: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: |\n      calls[\"1h\"] >\n    for: 1m\n", "r.yaml:6:20: the expression ends too early\n"},
+		{HEAD "  - alert: A\n    expr: ''\n", "r.yaml:5:12: the expression ends too early\n"},
+		{HEAD "  - alert: A\n    expr: |\n      calls[\"1h\"] + 1\n", "r.yaml:6:7: expr: a condition is expected, not an int\n"},
+	};
+	struct buf b = {0};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_string_equal(problems_of(cases[i][0], &b), cases[i][1]);
+	buf_release(&b);
+}
+
+static void every_problem_of_a_file_is_reported(void **state)
+{
+	struct buf b = {0};
+	(void)state;
+	assert_string_equal(problems_of("groups:\n- name: g\n  limit: 1\n  rules:\n  - alert: A\n    expr: 1\n    for: x\n  - alert: B\n   "
+					" cohort: account\n",
+					&b),
+			    "r.yaml:3:10: limit: not supported yet, but for 0 (none)\n"
+			    "r.yaml:6:11: expr: a condition is expected, not an int\n"
+			    "r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
+			    "r.yaml:9:5: cohort: not supported yet\n"
+			    "r.yaml:8:5: a rule needs the key expr\n");
+	buf_release(&b);
+}
+
+static void rule_has_its_keys_and_their_defaults(void **state)
+{
+	static const char yaml[] =
+		"groups:\n"
+		"- name: first\n"
+		"  rules:\n"
+		"  - alert: Plain\n"
+		"    expr: |\n"
+		"      calls[\"1h\"] > 1\n"
+		"- rules:\n"
+		"  - {alert: Full, expr: 'calls[\"2h\"] > 1 && calls[\"1h\"] > 2', for: 1m, keep_firing_for: 2m, min_interval: 1h,\n"
+		"     action: flag, mode: shadow, source: 'https://example.org/', labels: {team: x, severity: critical},\n"
+		"     annotations: {summary: '{{ as it is }}'}}\n"
+		"  name: second\n"
+		"  interval: 30s\n"
+		"  limit: 0\n"
+		"  labels: {team: g, area: nl}\n";
+	struct rules *r = NULL;
+	struct buf b = {0};
+	uint32_t figures;
+	(void)state;
+	assert_int_equal(rules_parse(slice_of(yaml), "r.yaml", &r, &b), ERR_OK);
+	assert_int_equal(rules_cnt(r), 2);
+	rules_figures(r, &figures);
+	assert_int_equal(figures, 2); /* calls over 1 h is one figure of both */
+	const struct rule *p = &r->rules[0], *f = &r->rules[1];
+	assert_true(slice_is(rules_name(r, 0), "Plain") && slice_is(p->expr, "calls[\"1h\"] > 1") && slice_is(p->severity, "warning"));
+	assert_true(p->interval_ms == 5 * MINUTE_MS && p->for_ms == 0 && p->keep_ms == 0 && p->min_interval_ms == 4 * HOUR_MS);
+	assert_true(p->action == ACTION_ALERT && !p->shadow && p->label_cnt == 0 && p->annotation_cnt == 0 && !p->source.p);
+	assert_true(f->interval_ms == 30 * SECOND_MS && f->for_ms == MINUTE_MS && f->keep_ms == 2 * MINUTE_MS &&
+		    f->min_interval_ms == HOUR_MS);
+	assert_true(f->action == ACTION_FLAG && f->shadow && slice_is(f->severity, "critical") &&
+		    slice_is(f->source, "https://example.org/"));
+	assert_int_equal(f->label_cnt, 3); /* sorted; the rule's win */
+	assert_true(slice_is(f->labels[0].name, "area") && slice_is(f->labels[1].name, "severity") && slice_is(f->labels[2].value, "x"));
+	assert_true(slice_is(f->annotations[0].value, "{{ as it is }}") && slice_is(f->group, "second") && f->line == 8);
+	assert_true(f->program.longest_ms == 2 * HOUR_MS);
+	assert_int_equal(rules_find(r, f->name, f->fingerprint), 1);
+	assert_int_equal(rules_find(r, p->name, f->fingerprint), UINT32_MAX);
+	rules_free(r);
+	buf_release(&b);
+}
+
+static uint64_t fingerprint_of(const char *rule)
+{
+	struct rules *r = NULL;
+	struct buf b = {0};
+	buf_printf(&b, HEAD "  - {%s}\n", rule);
+	assert_int_equal(rules_parse(buf_slice(&b), "r.yaml", &r, &b), ERR_OK);
+	uint64_t h = r->rules[0].fingerprint;
+	rules_free(r);
+	buf_release(&b);
+	return h;
+}
+
+static void fingerprint_is_of_name_and_labels(void **state)
+{
+	uint64_t h = fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}");
+	(void)state;
+	assert_true(h ==
+		    fingerprint_of("alert: A, expr: 'calls[\"2h\"] > 7', labels: {a: b, x: y}, for: 1m, action: quarantine, mode: shadow"));
+	assert_true(h != fingerprint_of("alert: B, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}"));
+	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y}"));
+	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: b, a: y}"));
+	/* pinned: records and event ids hold it */
+	assert_true(fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1'") == UINT64_C(0xec4078a9c5a8666));
+}
+
+static void files_without_rules_are_a_set_without_rules(void **state)
+{
+	static const char *const files[] = {
+		"", "groups:\n", "groups: []\n", "# nothing\n", "groups:\n- {name: g}\n", "groups:\n- name: g\n  rules:\n"};
+	struct rules *r = NULL;
+	struct buf b = {0};
+	(void)state;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		assert_int_equal(rules_parse(slice_of(files[i]), "r.yaml", &r, &b), ERR_OK);
+		assert_int_equal(rules_cnt(r), 0);
+		rules_free(r);
+	}
+	assert_int_equal(rules_load(NULL, 0, &r, &b), ERR_OK);
+	assert_int_equal(rules_cnt(r), 0);
+	assert_ptr_equal(rules_share(r), r);
+	rules_free(r);
+	rules_free(r);
+	assert_int_equal(b.len, 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void files_are_one_set_and_each_tells_its_problems(void **state)
+{
+	char a[] = "/tmp/rf-rules-a-XXXXXX", c[] = "/tmp/rf-rules-c-XXXXXX", expected[512];
+	const char *paths[] = {a, "/nowhere/rules.yaml", c};
+	struct rules *r = NULL;
+	struct buf b = {0};
+	(void)state;
+	close(mkstemp(a));
+	close(mkstemp(c));
+	write_file(a, HEAD OKAY);
+	write_file(c, HEAD "  - alert: C\n    expr: calls[\"1h\"] > 1\n    for: x\n" OKAY);
+	assert_int_equal(rules_load(paths, 3, &r, &b), ERR_CONFIG);
+	buf_put_u8(&b, 0);
+	snprintf(expected, sizeof expected,
+		 "/nowhere/rules.yaml: cannot be opened: No such file or directory\n"
+		 "%s:6:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
+		 "%s:7:12: alert: A with the same labels stands already at %s:4: change the name or a label\n",
+		 c, c, a);
+	assert_string_equal((const char *)b.data, expected);
+	buf_reset(&b);
+	write_file(c, HEAD "  - alert: C\n    expr: calls[\"1h\"] > 1\n");
+	paths[1] = c;
+	assert_int_equal(rules_load(paths, 2, &r, &b), ERR_OK);
+	assert_true(rules_cnt(r) == 2 && slice_is(rules_name(r, 0), "A") && slice_is(rules_name(r, 1), "C"));
+	rules_free(r);
+	buf_release(&b);
+	unlink(a);
+	unlink(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_mistake_has_its_message),
+		cmocka_unit_test(every_problem_of_a_file_is_reported),
+		cmocka_unit_test(rule_has_its_keys_and_their_defaults),
+		cmocka_unit_test(fingerprint_is_of_name_and_labels),
+		cmocka_unit_test(files_without_rules_are_a_set_without_rules),
+		cmocka_unit_test(files_are_one_set_and_each_tells_its_problems),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
