@@ -9,6 +9,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
+	{"generate", "seeded, realistic CDRs with named kinds of callers, to a file or a topic", verb_generate},
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
