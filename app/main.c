@@ -14,6 +14,8 @@ static const struct {
 	{"number", "read one number; put it to rest, release it", verb_number},
 	{"state", "what is stored: dump, positions", verb_state},
 	{"config", "check, print, document the configuration", verb_config},
+	{"generate", "seeded, realistic CDRs with named kinds of callers, to a file or a topic", verb_generate},
+	{"demo", "the whole story in under a minute, on stand-ins for Kafka and Redis", verb_demo},
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
