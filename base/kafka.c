@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Our own settings first, then the user's, then those that correctness rests on: a user property can tune, not break. */
+/* DESIGN     Our own settings first, then the user's, then those that correctness rests on: a user property can tune, not break.
+ *            One list of user properties serves consumers and producers; librdkafka leaves out what is of the other kind.
+ * MEMORY     queued.max.messages.kbytes counts payloads, not librdkafka's own few hundred bytes a message, and it is checked before a fetch: one more
+ *            answer comes on top. fetch.max.bytes is left alone, for librdkafka lowers it to the queue's size by itself. The bound is a consumer's
+ *            as long as its partitions share the consumer's queue; where they have queues of their own (ingest), it is each partition's.
+ * TOPICS     Asking for a topic must not make it: a broker with auto.create.topics.enable (Kafka's default) would make the missing CDR topic, with
+ *            a partition count of its own, on a producer's mere question. Hence allow.auto.create.topics=false for both kinds. */
 #include "base/kafka.h"
 
 #include "base/log.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- properties that are not the user's ---- */
 
@@ -15,6 +23,8 @@ static const struct {
 	{"bootstrap.servers", "it is kafka.brokers"},
 	{"metadata.broker.list", "it is kafka.brokers"},
 	{"client.id", "it is kafka.client_id"},
+	{"enable.auto.commit", "webhooks go on from the offsets in Kafka, and lag tools read them"},
+	{"auto.commit.enable", "webhooks go on from the offsets in Kafka, and lag tools read them"},
 	{"enable.auto.offset.store", "offsets are stored after the commit of the state, never before"},
 	{"auto.offset.reset", "a position that is not in the topic must stop the shard, not move it in silence"},
 	{"enable.partition.eof", "the end of a partition decides whether time goes on without CDRs"},
@@ -23,6 +33,8 @@ static const struct {
 	{"acks", "an event leaves the outbox only when all in-sync replicas have it"},
 	{"request.required.acks", "an event leaves the outbox only when all in-sync replicas have it"},
 	{"partitioner", "events are keyed by number with murmur2"},
+	{"delivery.report.only.error", "an event leaves the outbox by its delivery report"},
+	{"allow.auto.create.topics", "a topic made in passing has the broker's partition count, not that of the CDR topic"},
 	{"transactional.id", "the store's fence does that job"},
 };
 
@@ -36,9 +48,14 @@ const char *kafka_property_reserved(const char *name)
 
 /* ---- making a conf ---- */
 
+#define NAME_BYTES 250 /* of a client or instance id; brokers refuse an instance id of more than 249 characters */
+
+/* From any of librdkafka's threads. A property of the other kind of client is no news: both are made from one list. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	(void)rk;
+	if (strcmp(facility, "CONFWARN") == 0 && strstr(text, "property and will be ignored by this"))
+		return;
 	if (level <= 3)
 		log_error("kafka", "%s: %s", facility, text);
 	else if (level <= 4)
@@ -49,12 +66,13 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 		log_debug("kafka", "%s: %s", facility, text);
 }
 
-static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err_text *why)
+/* `from`: what the value came from, for the text of an error. */
+static enum err set(rd_kafka_conf_t *conf, const char *from, const char *name, const char *value, struct err_text *why)
 {
 	char text[512];
 	if (rd_kafka_conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
 		return ERR_OK;
-	return err_set(why, ERR_CONFIG, "kafka.properties: %s", text);
+	return err_set(why, ERR_CONFIG, "%s: %s", from, text);
 }
 
 struct setting {
@@ -65,8 +83,20 @@ static enum err set_all(rd_kafka_conf_t *conf, const struct setting *s, size_t n
 {
 	enum err e = ERR_OK;
 	for (size_t i = 0; i < n && !e; i++)
-		e = set(conf, s[i].name, s[i].value, why);
+		e = set(conf, "kafka", s[i].name, s[i].value, why);
 	return e;
+}
+
+/* "<value>-<suffix>": the name of one worker. It must not be cut: two workers with one name would throw each other out of the group. */
+static enum err set_suffixed(rd_kafka_conf_t *conf, const char *from, const char *name, const char *value, const char *suffix,
+			     struct err_text *why)
+{
+	char text[NAME_BYTES];
+	int n = snprintf(text, sizeof text, "%s-%s", value, suffix);
+	if (n < 0 || (size_t)n >= sizeof text)
+		return err_set(why, ERR_CONFIG, "%s: %s with \"-%s\" behind it is %d characters long, Kafka takes %d: choose a shorter one",
+			       from, name, suffix, n, NAME_BYTES - 1);
+	return set(conf, from, name, text, why);
 }
 
 /* A worker is a group member of its own: the instance id of a process gets the worker's name. */
@@ -76,32 +106,26 @@ static enum err set_users(rd_kafka_conf_t *conf, const struct kafka_config *c, c
 	for (uint32_t i = 0; i < c->properties.n && !e; i++) {
 		const struct config_pair *p = &c->properties.v[i];
 		const char *reason = kafka_property_reserved(p->key);
-		char value[512];
 		if (reason)
 			return err_set(why, ERR_CONFIG, "kafka.properties: %s cannot be set here: %s", p->key, reason);
-		bool instance = strcmp(p->key, "group.instance.id") == 0;
-		if (instance && !consumer)
-			continue;
-		snprintf(value, sizeof value, instance ? "%s-%s" : "%s", p->value, suffix);
-		e = set(conf, p->key, value, why);
+		if (strcmp(p->key, "group.instance.id") != 0)
+			e = set(conf, "kafka.properties", p->key, p->value, why);
+		else if (consumer)
+			e = set_suffixed(conf, "kafka.properties", p->key, p->value, suffix, why);
 	}
 	return e;
 }
 
 static enum err conf_common(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t *conf, struct err_text *why)
 {
-	char client[256];
-	snprintf(client, sizeof client, "%s-%s", c->client_id, suffix);
 	const struct setting s[] = {
-		{"bootstrap.servers", c->brokers},
-		{"client.id", client},
-		{"log_level", "5"},
-		{"log.connection.close", "false"},
-		{"socket.keepalive.enable", "true"},
-		{"reconnect.backoff.max.ms", "2000"},
+		{"bootstrap.servers", c->brokers},    {"log_level", "5"},
+		{"log.connection.close", "false"},    {"socket.keepalive.enable", "true"},
+		{"reconnect.backoff.max.ms", "2000"}, {"allow.auto.create.topics", "false"},
 	};
 	rd_kafka_conf_set_log_cb(conf, on_log);
-	return set_all(conf, s, sizeof s / sizeof s[0], why);
+	enum err e = set_all(conf, s, sizeof s / sizeof s[0], why);
+	return e ? e : set_suffixed(conf, "kafka.client_id", "client.id", c->client_id, suffix, why);
 }
 
 static enum err finish(enum err e, rd_kafka_conf_t *conf, rd_kafka_conf_t **out)
@@ -120,14 +144,10 @@ enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, co
 	/* fetching pauses for a second once the queue is full (2.0.2 has no fetch.queue.backoff.ms): the byte bound is the one that should bite */
 	snprintf(kbytes, sizeof kbytes, "%lld", (long long)(c->queue_bytes / 1024));
 	const struct setting ours[] = {
-		{"enable.auto.commit", "true"},
-		{"auto.commit.interval.ms", "5000"},
-		{"isolation.level", "read_committed"},
-		{"queued.min.messages", "1000000"},
-		{"queued.max.messages.kbytes", kbytes},
-		{"fetch.wait.max.ms", "100"},
-		{"check.crcs", "true"},
-		{"allow.auto.create.topics", "false"},
+		{"auto.commit.interval.ms", "5000"},    {"isolation.level", "read_committed"},
+		{"queued.min.messages", "1000000"},     {"queued.max.messages.kbytes", kbytes},
+		{"fetch.message.max.bytes", "1048576"}, /* of one partition in one answer; kafka.queue_bytes is never less */
+		{"fetch.wait.max.ms", "100"},           {"check.crcs", "true"},
 	};
 	const struct setting fixed[] = {
 		{"group.id", group},
@@ -136,6 +156,7 @@ enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, co
 		{"enable.partition.eof", "true"},
 		{"partition.assignment.strategy", "cooperative-sticky"},
 	};
+	assert(c->queue_bytes >= 1024);
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	enum err e = conf_common(c, suffix, conf, why);
 	if (!e)
@@ -150,7 +171,7 @@ enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, co
 enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t **out, struct err_text *why)
 {
 	const struct setting ours[] = {{"linger.ms", "5"}, {"compression.type", "lz4"}};
-	const struct setting fixed[] = {{"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}};
+	const struct setting fixed[] = {{"acks", "all"}, {"enable.idempotence", "true"}, {"partitioner", "murmur2_random"}};
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	enum err e = conf_common(c, suffix, conf, why);
 	if (!e)
@@ -163,6 +184,28 @@ enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, r
 }
 
 /* ---- topics ---- */
+
+/* Will somebody have to change something, or does it pass by itself? */
+static enum err topic_error(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+	case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+	case RD_KAFKA_RESP_ERR_INVALID_REPLICA_ASSIGNMENT:
+	case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+	case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+	case RD_KAFKA_RESP_ERR__INVALID_ARG:
+		return ERR_CONFIG;
+	default:
+		return ERR_AWAY;
+	}
+}
 
 enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms, int32_t *count, struct err_text *why)
 {
@@ -181,9 +224,7 @@ enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms
 		rd_kafka_topic_destroy(t);
 	if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
 		return ERR_OK;
-	if (err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION || err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-		return err_set(why, ERR_CONFIG, "kafka: topic %s: %s", topic, rd_kafka_err2str(err));
-	return err ? err_set(why, ERR_AWAY, "kafka: partitions of %s: %s", topic, rd_kafka_err2str(err)) : ERR_OK;
+	return err ? err_set(why, topic_error(err), "kafka: partitions of %s: %s", topic, rd_kafka_err2str(err)) : ERR_OK;
 }
 
 static rd_kafka_NewTopic_t *new_topic(const char *topic, int32_t partitions, bool compact, char *text, size_t size)
@@ -199,14 +240,15 @@ static enum err creation_result(const char *topic, rd_kafka_event_t *event, stru
 	if (!event)
 		return err_set(why, ERR_AWAY, "kafka: making the topic %s: no answer", topic);
 	if (rd_kafka_event_error(event))
-		return err_set(why, ERR_AWAY, "kafka: making the topic %s: %s", topic, rd_kafka_event_error_string(event));
+		return err_set(why, topic_error(rd_kafka_event_error(event)), "kafka: making the topic %s: %s", topic,
+			       rd_kafka_event_error_string(event));
 	size_t n = 0;
 	const rd_kafka_topic_result_t **r = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
 	rd_kafka_resp_err_t err = n ? rd_kafka_topic_result_error(r[0]) : RD_KAFKA_RESP_ERR__FAIL;
 	if (!err || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
 		return ERR_OK;
 	const char *said = n ? rd_kafka_topic_result_error_string(r[0]) : NULL;
-	return err_set(why, ERR_CONFIG, "kafka: the topic %s cannot be made: %s", topic, said ? said : rd_kafka_err2str(err));
+	return err_set(why, topic_error(err), "kafka: making the topic %s: %s", topic, said ? said : rd_kafka_err2str(err));
 }
 
 enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms, struct err_text *why)

@@ -13,8 +13,9 @@ struct kafka_config {
 	const char *group;
 	const char *client_id;
 	struct config_pairs properties; /* any librdkafka property; wins over ours, but for the few that correctness needs */
-	int64_t queue_bytes;            /* per consumer: what librdkafka may hold fetched and not yet read */
-	int start;                      /* enum kafka_start: where the CDR topic begins on first start */
+	int64_t queue_bytes; /* at least 1024. What librdkafka may hold fetched and not yet read: of a consumer, or of each of its
+					   partitions if they have queues of their own */
+	int start;           /* enum kafka_start: where the CDR topic begins on first start */
 };
 
 enum kafka_start { KAFKA_EARLIEST, KAFKA_LATEST };
@@ -24,12 +25,15 @@ enum kafka_start { KAFKA_EARLIEST, KAFKA_LATEST };
 const char *kafka_property_reserved(const char *name);
 
 /* Returns an owned conf (handed to rd_kafka_new) with brokers, client id "<client_id>-<suffix>", logging into ours and the user's properties.
- * An unknown property or a bad value is ERR_CONFIG with librdkafka's own words. */
+ * A user's group.instance.id becomes "<value>-<suffix>". A property of the other kind of client is left out without a word. An unknown property
+ * or a bad value is ERR_CONFIG with librdkafka's own words. */
 enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, const char *suffix, rd_kafka_conf_t **out,
 			     struct err_text *why) MUST_CHECK;
 enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t **out, struct err_text *why) MUST_CHECK;
 
-/* Partition count of a topic; 0 if it does not exist. */
+/* Errors of both: ERR_CONFIG if somebody has to change something (name, rights, policy, count), else ERR_AWAY.
+ *
+ * Partition count of a topic; 0 if it does not exist. Asking does not make it. */
 enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms, int32_t *count, struct err_text *why) MUST_CHECK;
 /* Makes a topic (replication factor -1: the broker's default); `compact` sets cleanup.policy. An existing one is fine. */
 enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms,
