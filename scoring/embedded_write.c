@@ -248,7 +248,10 @@ static int id_matches(MDB_txn *txn, const struct store_shard *h, bool *yes)
 	int rc = mdb_get(txn, h->store->dbi, &k, &v);
 	if (rc && rc != MDB_NOTFOUND)
 		return rc;
-	*yes = memcmp(h->expect, rc || v.mv_size < COMMIT_ID_BYTES ? none : v.mv_data, COMMIT_ID_BYTES) == 0;
+	if (memcmp(h->expect, none, COMMIT_ID_BYTES) == 0)
+		*yes = rc == MDB_NOTFOUND; /* a new shard is expected */
+	else
+		*yes = !rc && v.mv_size >= COMMIT_ID_BYTES && memcmp(h->expect, v.mv_data, COMMIT_ID_BYTES) == 0;
 	return 0;
 }
 

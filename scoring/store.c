@@ -13,6 +13,6 @@ const struct store_ops *store_ops(enum store_kind k)
 	case STORE_MEMORY:
 		return &store_memory;
 	}
-	assert(!"a store of no kind");
+	assert(false && "a store of no kind"); /* clang takes a literal as a bool for a mistake */
 	return NULL;
 }

@@ -119,7 +119,7 @@ struct store_ops {
 	enum err (*read_begin)(struct store_shard *h, const struct store_key *keys, size_t n, struct err_text *why);
 	enum err (*read_end)(struct store_shard *h, struct store_read *out, struct err_text *why);
 
-	/* Atomic, compare-and-set. After ERR_FENCED or ERR_AWAY the handle is closed by its owner; ERR_STATE must stop the shard. */
+	/* Atomic, compare-and-set; must follow a read on the handle. After ERR_FENCED or ERR_AWAY the handle is closed by its owner; ERR_STATE must stop the shard. */
 	enum err (*commit_begin)(struct store_shard *h, const struct store_commit *c, struct err_text *why);
 	enum err (*commit_end)(struct store_shard *h, struct err_text *why); /* ERR_OK also if none is on its way */
 

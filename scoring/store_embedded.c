@@ -89,28 +89,38 @@ static enum err lock_file(struct store *s, struct err_text *why)
 	return ERR_OK;
 }
 
-/* The main table, and the version of the layout. */
+/* The main table, and the version of the layout. A table that has keys but no version is of another program, or of a layout before versions:
+ * it is refused, since nothing of it would be found and all numbers would begin anew. */
 static enum err look_inside(struct store *s, struct err_text *why)
 {
 	MDB_txn *txn;
+	MDB_stat stat;
 	MDB_val k = val("\1v", 2), v;
+	bool strange = false;
 	int rc = mdb_txn_begin(s->env, NULL, s->read_only ? MDB_RDONLY : 0, &txn);
 	if (rc)
 		return embedded_err(s, rc, "open", why);
 	rc = mdb_dbi_open(txn, NULL, 0, &s->dbi);
 	if (!rc)
+		rc = mdb_stat(txn, s->dbi, &stat);
+	if (!rc)
 		rc = mdb_get(txn, s->dbi, &k, &v);
-	bool strange = !rc && !slice_eq(slice_make(v.mv_data, v.mv_size), SLICE_LIT(LAYOUT_VERSION));
-	if (rc == MDB_NOTFOUND) {
+	if (!rc) {
+		strange = !slice_eq(slice_make(v.mv_data, v.mv_size), SLICE_LIT(LAYOUT_VERSION));
+	} else if (rc == MDB_NOTFOUND) {
+		strange = stat.ms_entries > 0;
 		v = val(LAYOUT_VERSION, sizeof LAYOUT_VERSION - 1);
-		rc = s->read_only ? 0 : mdb_put(txn, s->dbi, &k, &v, 0);
+		rc = s->read_only || strange ? 0 : mdb_put(txn, s->dbi, &k, &v, 0);
 	}
 	if (rc || strange)
 		mdb_txn_abort(txn);
 	else
 		rc = mdb_txn_commit(txn);
 	if (strange)
-		return err_set(why, ERR_CORRUPT, "%s was written by a newer version of this program: use that one", s->path);
+		return err_set(why, ERR_CORRUPT,
+			       "%s has another layout than this version of the program writes (" LAYOUT_VERSION
+			       "): use the version that wrote it, or name another file in state.embedded.path",
+			       s->path);
 	return rc ? embedded_err(s, rc, "open", why) : ERR_OK;
 }
 
@@ -541,14 +551,14 @@ static enum err embedded_claim(struct store *s, const char *deployment, struct s
 	MDB_txn *txn;
 	struct slice name = arena_printf(a, "\1d%s", deployment);
 	MDB_val k = val(name.p, name.len), v = val(value.p, value.len);
-	assert(!value.p || !s->read_only);
+	assert(!value.len || !s->read_only);
 	*now = SLICE_NONE;
 	if (name.len > KEY_MAX)
 		return err_set(why, ERR_CONFIG, "the name of a deployment has at most %d bytes", KEY_MAX - 2);
-	int rc = mdb_txn_begin(s->env, NULL, value.p ? 0 : MDB_RDONLY, &txn);
+	int rc = mdb_txn_begin(s->env, NULL, value.len ? 0 : MDB_RDONLY, &txn);
 	if (rc)
 		return embedded_err(s, rc, "claim", why);
-	if (value.p) {
+	if (value.len) {
 		rc = mdb_put(txn, s->dbi, &k, &v, MDB_NOOVERWRITE); /* v becomes what is there */
 		rc = rc == MDB_KEYEXIST ? 0 : rc;
 	} else {

@@ -347,7 +347,8 @@ static enum err memory_commit_begin(struct store_shard *h, const struct store_co
 	assert(!h->store->read_only && !h->reading && h->was_read && c->meta.len >= COMMIT_ID_BYTES);
 	h->was_read = false;
 	pthread_mutex_lock(&st->lock);
-	bool ours = memcmp(c->expect, st->meta.len ? st->meta.data : none, COMMIT_ID_BYTES) == 0;
+	bool expects_none = memcmp(c->expect, none, COMMIT_ID_BYTES) == 0;
+	bool ours = expects_none ? !st->meta.len : st->meta.len && memcmp(c->expect, st->meta.data, COMMIT_ID_BYTES) == 0;
 	if (ours)
 		apply(h, c);
 	pthread_mutex_unlock(&st->lock);
@@ -483,10 +484,10 @@ static enum err memory_claim(struct store *s, const char *deployment, struct sli
 			     struct err_text *why)
 {
 	(void)why;
-	assert(!value.p || !s->read_only);
+	assert(!value.len || !s->read_only);
 	pthread_mutex_lock(&s->lock);
 	const struct item *it = map_get(&s->claims, slice_of(deployment));
-	if (!it && value.p) {
+	if (!it && value.len) {
 		map_put(&s->claims, slice_of(deployment), value);
 		it = map_get(&s->claims, slice_of(deployment));
 	}

@@ -50,7 +50,8 @@ struct store_shard {
 	size_t reply_cnt, reply_cap;
 	struct slice *values;
 	size_t value_cap;
-	uint8_t id[COMMIT_ID_BYTES]; /* zero: no meta */
+	bool has_meta;
+	uint8_t id[COMMIT_ID_BYTES];
 };
 
 /* ---- one question, one answer (outside of the cycle) ---- */
@@ -198,13 +199,16 @@ static enum err fenced(const struct store_shard *h, struct err_text *why)
 		       (int)h->w.prefix.len, h->w.prefix.p);
 }
 
+static const uint8_t no_id[COMMIT_ID_BYTES];
+
 static enum err redis_commit_begin(struct store_shard *h, const struct store_commit *c, struct err_text *why)
 {
 	assert(!h->store->read_only && !h->pending && !h->reading && c->meta.len >= COMMIT_ID_BYTES);
 	if (h->dead)
 		return dead(why);
 	assert(h->watching);
-	if (memcmp(c->expect, h->id, COMMIT_ID_BYTES) != 0)
+	bool expects_none = memcmp(c->expect, no_id, COMMIT_ID_BYTES) == 0;
+	if (expects_none ? h->has_meta : !h->has_meta || memcmp(c->expect, h->id, COMMIT_ID_BYTES) != 0)
 		return fail(h, fenced(h, why));
 	redis_write_commit(&h->w, c);
 	h->watching = false;
@@ -327,9 +331,10 @@ static enum err collect_meta(struct store_shard *h, struct store_read *out, stru
 		return e;
 	h->watching = true;
 	out->meta = text_of(r);
-	memset(h->id, 0, sizeof h->id);
-	if (out->meta.p)
-		memcpy(h->id, out->meta.p, out->meta.len < sizeof h->id ? out->meta.len : sizeof h->id);
+	h->has_meta = out->meta.p != NULL;
+	memset(h->id, 0, sizeof h->id); /* stays so for a meta too short to have an id: no commit matches it */
+	if (h->has_meta && out->meta.len >= sizeof h->id)
+		memcpy(h->id, out->meta.p, sizeof h->id);
 	return ERR_OK;
 }
 
@@ -584,11 +589,11 @@ static enum err redis_claim(struct store *s, const char *deployment, struct slic
 	redisReply *r = NULL;
 	struct buf out = {0};
 	struct slice key = arena_printf(a, "rf:{deployment:%s}", deployment);
-	assert(!value.p || !s->read_only);
+	assert(!value.len || !s->read_only);
 	enum err e = redis_open_for(&s->at, s->timeout_ms, key, &c, why);
 	if (e)
 		return e;
-	if (value.p) {
+	if (value.len) {
 		resp_command(&out, 3);
 		resp_name(&out, "SETNX");
 		resp_word(&out, key.p, key.len);
@@ -598,7 +603,7 @@ static enum err redis_claim(struct store *s, const char *deployment, struct slic
 	resp_name(&out, "GET");
 	resp_word(&out, key.p, key.len);
 	e = redis_send(c, &out, why);
-	if (!e && value.p) {
+	if (!e && value.len) {
 		e = redis_answer(c, "SETNX of the deployment", &r, why);
 		freeReplyObject(r);
 	}

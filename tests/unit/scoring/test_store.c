@@ -74,6 +74,15 @@ static void commit_that_expects_another_id_is_fenced(void **state)
 	f->ops->shard_close(h);
 }
 
+static void expecting_no_meta_never_matches_a_meta(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	OK(f, commit(f, h, 0, 0, (struct store_commit){0})); /* an id of zeros, which no caller makes */
+	assert_int_equal(commit(f, h, 0, 1, (struct store_commit){0}), ERR_FENCED);
+	f->ops->shard_close(h);
+}
+
 static void read_again_sees_the_new_owner(void **state)
 {
 	struct fixture *f = *state;
@@ -190,9 +199,7 @@ static void blocks_equal_whole_values_after_many_changes(void **state)
 			p.blocks = blocks;
 		}
 		p.value = slice_make(want[k], len[k]);
-		OK(f, commit(f, h, i % 250, (i + 1) % 250 ? (i + 1) % 250 : 250, (struct store_commit){.puts = &p, .put_cnt = 1}));
-		if (i % 250 == 249)
-			OK(f, commit(f, h, 250, 0, (struct store_commit){0}));
+		OK(f, commit(f, h, i ? 1 + (i - 1) % 250 : 0, 1 + i % 250, (struct store_commit){.puts = &p, .put_cnt = 1}));
 		struct store_key all[3] = {
 			{slice_of(keys[0]), SPACE_RECORD}, {slice_of(keys[1]), SPACE_RECORD}, {slice_of(keys[2]), SPACE_RECORD}};
 		struct store_read r = read_keys(f, h, all, 3);
@@ -528,6 +535,7 @@ int main(void)
 		ALL(second_taker_fences_the_first_at_commit),
 		ALL(fence_is_found_by_the_read_behind_the_commit),
 		ALL(commit_that_expects_another_id_is_fenced),
+		ALL(expecting_no_meta_never_matches_a_meta),
 		ALL(read_again_sees_the_new_owner),
 		ALL(commit_is_applied_whole_or_not_at_all),
 		ALL(commit_is_answered_by_the_next_read),

@@ -2,6 +2,8 @@
 /* What is particular to the embedded store: lock, readers, a full file, a killed process. */
 #include "tests/unit/scoring/store_fixture.h"
 
+#include <lmdb.h>
+
 /* ---- embedded alone ---- */
 
 static void second_process_is_locked_out(void **state)
@@ -59,6 +61,28 @@ static void file_of_something_else_is_refused(void **state)
 	fclose(out);
 	c.path = name;
 	assert_int_equal(f->ops->open(&c, false, &s, &f->why), ERR_CORRUPT);
+}
+
+static void file_of_another_layout_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	MDB_val k = {3, "cdr"}, v = {1, "x"};
+	f->ops->close(f->store);
+	f->store = NULL;
+	remove_file();
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_open(env, file_path, MDB_NOSUBDIR, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	assert_int_equal(f->ops->open(&f->config, false, &f->store, &f->why), ERR_CORRUPT);
+	assert_int_equal(f->ops->open(&f->config, true, &f->store, &f->why), ERR_CORRUPT);
+	assert_null(f->store);
 }
 
 static void full_file_writes_nothing_and_is_away(void **state)
@@ -227,6 +251,7 @@ int main(void)
 		ONE(file_opened_again_has_everything, embedded),
 		ONE(file_that_is_not_there_cannot_be_looked_at, embedded),
 		ONE(file_of_something_else_is_refused, embedded),
+		ONE(file_of_another_layout_is_refused, embedded),
 		ONE(full_file_writes_nothing_and_is_away, embedded),
 		ONE(reader_looks_on_beside_the_writer, embedded),
 		ONE(killed_process_leaves_one_whole_commit, embedded),
