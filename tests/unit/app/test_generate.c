@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "app/app.h"
-#include "app/generate.h"
+#include "app/generate_inner.h"
 #include "base/hash.h"
 #include "base/kafka.h"
 #include "ingest/ingest.h"
@@ -660,10 +660,10 @@ static void late_calls_come_within_their_bounds(void **state)
 	struct generate_config c = config_of(60000, 300);
 	c.late_ppm = 100000;
 	c.very_late_ppm = 10000;
+	c.duration_ms = 100 * DAY_MS;
 	struct made m = make(c);
 	int64_t clock_ms = 0;
 	size_t late = 0, very = 0, too = 0, held_to_the_end = 0;
-	assert_true(generator_duration_ms(m.generator) > 10 * DAY_MS);
 	for (size_t i = 0; i < m.n; i++) {
 		const struct generated *r = &m.records[i];
 		int64_t behind_ms = clock_ms - generated_end_ms(r);
@@ -681,6 +681,7 @@ static void late_calls_come_within_their_bounds(void **state)
 	}
 	WITHIN(part(late, 50000), 0.09, 0.11);
 	WITHIN(part(very, 50000), 0.005, 0.011);
+	assert_in_range(too, 5, 100); /* these are for the dead letters */
 	assert_true(held_to_the_end > 0);
 	drop(&m);
 }
@@ -694,13 +695,13 @@ static void held_back_records_never_outgrow_their_room(void **state)
 	struct generator *g = NULL;
 	struct generated r;
 	struct err_text why;
-	uint64_t n = 0, before_all_were_made = 0;
+	uint64_t n = 0, most = 0;
 	c.duration_ms = 400 * DAY_MS;
 	assert_int_equal(generator_new(&c, &g, &why), ERR_OK);
 	for (; generator_next(g, &r); n++)
-		before_all_were_made += r.serial < c.calls && n < 50000;
+		most = g->held_cnt > most ? g->held_cnt : most;
 	assert_int_equal(n, c.calls);
-	assert_int_equal(before_all_were_made, 50000);
+	assert_in_range(most, GENERATE_HELD_MAX - 1, GENERATE_HELD_MAX);
 	generator_free(g);
 }
 
