@@ -70,6 +70,14 @@ static uint64_t next_in_row(struct caller *c, struct line *l, uint8_t country, u
 	return c->cursor;
 }
 
+/* Anybody; now and then one of the people of this world. */
+static uint64_t anybody(const struct generator *g, const struct caller *c, struct line *l, uint32_t known_ppm)
+{
+	if (random_chance(&l->rng, known_ppm) && kind_cnt(g, CALLER_PRIVATE))
+		return someone_of(g, CALLER_PRIVATE, random_next(&l->rng));
+	return number_any(c->country, random_next(&l->rng));
+}
+
 static uint64_t stranger(const struct generator *g, struct caller *c, struct line *l)
 {
 	uint32_t way = random_scale(habit(g, c, 1), 3);
@@ -77,7 +85,7 @@ static uint64_t stranger(const struct generator *g, struct caller *c, struct lin
 		return number_neighbour(c->number, random_next(&l->rng));
 	if (way == 2)
 		return next_in_row(c, l, c->country, 100);
-	return number_any(c->country, random_next(&l->rng));
+	return anybody(g, c, l, 50000);
 }
 
 static uint64_t callee(const struct generator *g, struct caller *c, struct line *l, bool awake)
@@ -90,9 +98,7 @@ static uint64_t callee(const struct generator *g, struct caller *c, struct line 
 	case CALLER_BUSINESS:
 		return customer(g, c, l);
 	case CALLER_CALL_CENTRE:
-		if (random_chance(&l->rng, 200000) && kind_cnt(g, CALLER_PRIVATE))
-			return someone_of(g, CALLER_PRIVATE, random_next(&l->rng));
-		return number_any(c->country, random_next(&l->rng));
+		return anybody(g, c, l, 150000);
 	case CALLER_ROBODIALLER:
 		return stranger(g, c, l);
 	case CALLER_SWEEPER:
@@ -100,7 +106,7 @@ static uint64_t callee(const struct generator *g, struct caller *c, struct line 
 	case CALLER_WANGIRI:
 		return next_in_row(c, l, country_of_people(habit(g, c, 2)), 4);
 	default:
-		return number_any(c->country, random_next(&l->rng));
+		return anybody(g, c, l, 50000);
 	}
 }
 
