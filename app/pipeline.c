@@ -107,8 +107,12 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 	for (uint32_t i = 0; i < s->asked.cnt; i++) {
 		struct err_text detail;
 		struct subject *loaded;
-		if (read.values[i].p &&
-		    table_load(s->table, s->asked.keys[i].key, s->asked.hashes[i], read.values[i], &loaded, &detail) != ERR_OK)
+		if (!read.values[i].p)
+			continue;
+		enum err bad = table_load(s->table, s->asked.keys[i].key, s->asked.hashes[i], read.values[i], &loaded, &detail);
+		if (!bad)
+			bad = rules_state_check(loaded->state, loaded->state_len, &detail);
+		if (bad)
 			set_aside(s, s->asked.keys[i].key, &detail);
 	}
 	return ERR_OK;
@@ -168,13 +172,14 @@ enum found { FOUND, NOT_LOADED, DAMAGED };
 /* The subject, made new if neither table nor store has it. */
 static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, int64_t since_ms, struct subject **out)
 {
+	*out = NULL;
+	if (s->damaged_cnt && is_damaged(s, key))
+		return DAMAGED;
 	*out = table_find(s->table, key, hash);
 	if (*out)
 		return FOUND;
 	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
 		return NOT_LOADED;
-	if (s->damaged_cnt && is_damaged(s, key))
-		return DAMAGED;
 	*out = table_add(s->table, key, hash, since_ms);
 	(*out)->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
 	return FOUND;
@@ -223,7 +228,7 @@ static bool fire_timer(struct shard *s, const struct timer *t)
 	if (subject_of(s, timer_key(t), t->hash, due_ms, &sub) != FOUND) {
 		if (!is_damaged(s, timer_key(t)))
 			return false;
-		timers_set(&s->timers, timer_key(t), t->hash, TIME_NONE);
+		timers_forget(&s->timers, timer_key(t), t->hash); /* the store keeps it, for when the record can be read again */
 		return true;
 	}
 	struct rules_subject rs = view_of(s, sub);

@@ -59,7 +59,8 @@ const struct config_key settings_table[] = {
 	ROW("kafka.start", ENUM, kafka.start, "earliest", .choices = "earliest|latest",
 	    .help = "Where the CDR topic begins on the very first start; afterwards the stored position decides."),
 	ROW("kafka.queue_bytes", BYTES, kafka.queue_bytes, "64MiB", .min = MIB, .max = GIB,
-	    .help = "How much one consumer may hold fetched and not yet read."),
+	    .help = "How much one consumer may hold fetched and not yet read, shared out to the partitions of the CDR and control topics; "
+		    "at least 1 MiB each."),
 
 	ROW("topics.cdr", STRING, topics.cdr, "cdr", NOT_EMPTY, .help = "The topic of CDRs, keyed by calling number."),
 	ROW("topics.control", STRING, topics.control, "ringfence.control", NOT_EMPTY,

@@ -177,6 +177,21 @@ void timers_set(struct timers *t, struct slice key, uint64_t hash, int64_t due_m
 	mark(t, e);
 }
 
+void timers_forget(struct timers *t, struct slice key, uint64_t hash)
+{
+	uint32_t i = index_slot(t, key, hash);
+	struct timer *e = t->index[i];
+	if (!e || e->due_ms == TIME_NONE)
+		return;
+	heap_remove(t, e->place);
+	if (e->changed) { /* timers_clean() looks at it: it ends there */
+		e->due_ms = TIME_NONE;
+		return;
+	}
+	index_remove(t, i);
+	timer_free(e);
+}
+
 const struct timer *timers_first(const struct timers *t)
 {
 	return t->heap_cnt ? t->heap[0] : NULL;

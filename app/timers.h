@@ -31,6 +31,8 @@ void timers_release(struct timers *t);
 
 /* due_ms TIME_NONE removes. */
 void timers_set(struct timers *t, struct slice key, uint64_t hash, int64_t due_ms);
+/* Takes a timer out of memory and leaves it in the store: no change is marked. */
+void timers_forget(struct timers *t, struct slice key, uint64_t hash);
 const struct timer *timers_first(const struct timers *t); /* NULL: none */
 int64_t timers_due(const struct timers *t, struct slice key, uint64_t hash);
 

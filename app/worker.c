@@ -17,6 +17,7 @@
 #define TAKE_PAUSE_FIRST_MS 100
 #define TAKE_PAUSE_MOST_MS 5000
 #define COUNT_CHECK_S 10
+#define QUEUE_LEAST_BYTES (INT64_C(1) << 20) /* per partition, however many there are */
 
 struct slot { /* a partition that the group gave us */
 	int32_t partition;
@@ -401,6 +402,13 @@ static void *worker_main(void *arg)
 
 /* ---- life ---- */
 
+/* Each partition of both topics has a queue of its own, and librdkafka bounds each: the consumer's bound is shared out. */
+static int64_t queue_share(const struct settings *set, int32_t partitions)
+{
+	int64_t share = set->kafka.queue_bytes / (2 * (int64_t)partitions);
+	return share > QUEUE_LEAST_BYTES ? share : QUEUE_LEAST_BYTES;
+}
+
 enum err worker_start(struct pipeline *p, const struct worker_config *c, struct worker **out, struct err_text *why)
 {
 	const struct settings *set = p->settings;
@@ -411,8 +419,10 @@ enum err worker_start(struct pipeline *p, const struct worker_config *c, struct 
 	w->outlet = (struct outlet){outlet_send, outlet_dead_letter, outlet_open, outlet_poll, w};
 	snprintf(suffix, sizeof suffix, "w%u", c->number);
 	enum err e = sink_kafka_open(&set->kafka, &set->topics.out, suffix, on_acked, w, &w->sink, why);
+	struct kafka_config kafka = set->kafka;
+	kafka.queue_bytes = queue_share(set, c->partitions);
 	if (!e)
-		e = source_open(&set->kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w},
+		e = source_open(&kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w},
 				&w->source, why);
 	if (!e && pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		e = err_set(why, ERR_IO, "cannot start a worker thread");
