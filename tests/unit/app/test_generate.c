@@ -83,18 +83,18 @@ static struct generate_config with_all_faults(uint64_t calls, uint32_t numbers)
 	return c;
 }
 
-/* The last value is quoted: whoever changes it changes every file ever made from a seed. */
+/* A week in which every kind calls. Who changes the last value changes every file ever made from a seed. */
 static void same_seed_gives_same_bytes(void **state)
 {
 	(void)state;
-	struct generate_config c = with_all_faults(5000, 1000);
+	struct generate_config c = with_all_faults(20000, 300);
 	struct made a = make(c), b = make(c);
 	c.seed = 2;
 	struct made other = make(c);
 	uint64_t h = fingerprint(&a);
 	assert_true(h == fingerprint(&b));
 	assert_true(h != fingerprint(&other));
-	assert_int_equal(h, UINT64_C(0xd04b63fffdbaaa16));
+	assert_int_equal(h, UINT64_C(0x4443bed85f3e85c8));
 	drop(&a);
 	drop(&b);
 	drop(&other);
@@ -392,7 +392,7 @@ static void kinds_behave_as_they_are_called(void **state)
 	WITHIN(part(k->calls, k->numbers), 80, 170);
 	WITHIN(part(k->callees, k->calls), 0.3, 0.9);
 	k = &h[CALLER_CALL_CENTRE];
-	WITHIN(part(k->calls, k->numbers), 800, 2500);
+	WITHIN(part(k->calls, k->numbers), 450, 900);
 	WITHIN(part(k->callees, k->calls), 0.9, 1);
 	WITHIN(part(k->short6, k->answered), 0.02, 0.10);
 	WITHIN(part(k->cancelled, k->calls), 0.03, 0.07);
