@@ -46,14 +46,14 @@ static char *put_base36(char *p, uint64_t v)
 	return p + (end - q);
 }
 
-/* "<seed>-<serial>", both base 36; a broken record has an x behind it, for it is another one than the call that it was made from. */
+/* "<seed>-<serial>", both base 36; a broken record has an X behind it, for it is another one than the call that it was made from. */
 static char *put_id(char *p, const struct generated *r, uint64_t seed)
 {
 	p = put_base36(p, seed);
 	*p++ = '-';
 	p = put_base36(p, r->serial);
 	if (r->breakage)
-		*p++ = 'x';
+		*p++ = 'X';
 	return p;
 }
 

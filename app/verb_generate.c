@@ -47,6 +47,7 @@ static const char help_rest[] =
 	"  --late S          calls that come one minute to six hours after their time\n"
 	"  --very-late S     calls that come seven hours to 40 days after it, as far as the duration allows\n"
 	"  --duplicates S    records that come twice: half within seconds, half within three days; on top of --count\n"
+	"                    (those behind 128 newer calls of their number count as calls: that far back Ringfence tells them apart)\n"
 	"  --broken S        unusable records: cut, noise, without or with a bad caller, without start_time, with a bad field, too long\n"
 	"                    (over 1 MiB: a rare one); on top of --count\n"
 	"\n"
