@@ -105,6 +105,8 @@ void dump_shard(const struct settings *set, const struct meta *m, FILE *to)
 	json_int(&j, m->cdr_next == TIME_NONE ? 0 : m->cdr_next);
 	json_key_slice(&j, slice_of(set->topics.control));
 	json_int(&j, m->control_next == TIME_NONE ? 0 : m->control_next);
+	json_key_slice(&j, slice_of(set->topics.relay));
+	json_int(&j, m->relay_next == TIME_NONE ? 0 : m->relay_next);
 	json_close(&j, '}');
 	json_key(&j, "clock");
 	json_time(&j, m->clock_ms);

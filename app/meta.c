@@ -5,7 +5,7 @@
 
 #define META_VERSION 1
 
-void meta_encode(const struct meta *m, struct buf *out)
+void meta_encode(const struct meta *m, const struct relay_marks *marks, struct buf *out)
 {
 	size_t from = out->len;
 	buf_put(out, m->id, COMMIT_ID_BYTES);
@@ -17,6 +17,8 @@ void meta_encode(const struct meta *m, struct buf *out)
 	buf_put_varint(out, m->epoch);
 	buf_put_zigzag(out, m->cdr_next);
 	buf_put_zigzag(out, m->control_next);
+	buf_put_zigzag(out, m->relay_next);
+	buf_put_u64(out, m->topic_id);
 	buf_put_zigzag(out, m->cdr_clock_ms);
 	buf_put_zigzag(out, m->clock_ms);
 	buf_put_zigzag(out, m->produced_ms);
@@ -26,10 +28,11 @@ void meta_encode(const struct meta *m, struct buf *out)
 #define X(name, text) buf_put_varint(out, m->counts.name);
 	META_COUNTS(X)
 #undef X
+	relay_marks_encode(marks, out);
 	buf_put_u32(out, (uint32_t)hash64(out->data + from, out->len - from, 0));
 }
 
-enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why)
+enum err meta_decode(struct slice bytes, struct meta *out, struct relay_marks *marks, struct err_text *why)
 {
 	*out = (struct meta){0};
 	if (bytes.len < COMMIT_ID_BYTES + 5)
@@ -51,6 +54,8 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why)
 	out->epoch = reader_varint(&r);
 	out->cdr_next = reader_zigzag(&r);
 	out->control_next = reader_zigzag(&r);
+	out->relay_next = reader_zigzag(&r);
+	out->topic_id = reader_u64(&r);
 	out->cdr_clock_ms = reader_zigzag(&r);
 	out->clock_ms = reader_zigzag(&r);
 	out->produced_ms = reader_zigzag(&r);
@@ -60,7 +65,7 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why)
 #define X(name, text) out->counts.name = reader_varint(&r);
 	META_COUNTS(X)
 #undef X
-	if (r.bad)
+	if (r.bad || (marks && !relay_marks_decode(&r, marks)))
 		return err_set(why, ERR_CORRUPT, "the shard's meta value is damaged (length)");
 	return ERR_OK;
 }

@@ -8,6 +8,7 @@
 #ifndef RINGFENCE_APP_META_H
 #define RINGFENCE_APP_META_H
 
+#include "app/relay.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "schemas/cdr.h"
@@ -22,6 +23,8 @@
 	X(late, "CDRs before their number's clock, put in their place")          \
 	X(late_kept, "of these, older than the allowed lateness: not evaluated") \
 	X(dead_letters, "records that could not be used")                        \
+	X(copies, "copies of CDRs and facts applied")                            \
+	X(copies_again, "copies that came again and changed nothing")            \
 	X(misrouted, "CDRs in another partition than their calling number's")    \
 	X(commands, "commands applied")                                          \
 	X(events, "events said")
@@ -39,6 +42,8 @@ struct meta {
 	uint64_t epoch;       /* of the taking of the shard; grows */
 	int64_t cdr_next;     /* offset of the next CDR record; TIME_NONE: not begun */
 	int64_t control_next; /* offset of the first command not yet applied */
+	int64_t relay_next;   /* offset of the first message of copies not yet applied */
+	uint64_t topic_id;    /* of the CDR topic as this shard knows it: changes when the topic was made anew */
 	int64_t cdr_clock_ms; /* largest event time among the usable CDRs; TIME_NONE before the first */
 	int64_t clock_ms;     /* the shard's clock: the same, or later while idle */
 	int64_t produced_ms;  /* Kafka timestamp of the last record */
@@ -48,8 +53,8 @@ struct meta {
 	struct meta_counts counts;
 };
 
-void meta_encode(const struct meta *m, struct buf *out);
-/* Slices borrow from `bytes`. ERR_CORRUPT: checksum, or a newer version. */
-enum err meta_decode(struct slice bytes, struct meta *out, struct err_text *why) MUST_CHECK;
+void meta_encode(const struct meta *m, const struct relay_marks *marks, struct buf *out);
+/* Slices borrow from `bytes`; the marks are owned by the caller (NULL: left out). ERR_CORRUPT: checksum, or a newer version. */
+enum err meta_decode(struct slice bytes, struct meta *out, struct relay_marks *marks, struct err_text *why) MUST_CHECK;
 
 #endif

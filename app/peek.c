@@ -79,5 +79,5 @@ enum err peek_meta(const struct peek *r, struct store_shard *h, struct meta *out
 	if (e)
 		return e;
 	*found = read.meta.p != NULL;
-	return *found ? meta_decode(read.meta, out, why) : ERR_OK;
+	return *found ? meta_decode(read.meta, out, NULL, why) : ERR_OK;
 }

@@ -36,10 +36,21 @@ static void ask_timer(void *ctx, const struct timer *t)
 	ask(ctx, timer_key(t), t->hash);
 }
 
-/* What the cycle may touch: the callers of the batch, the subjects of timers due by `until_ms`, of commands whose turn may come. */
+static uint64_t key_hash(struct slice key)
+{
+	return hash64(key.p, key.len, 0);
+}
+
+/* What the cycle may touch: the subjects of copies, the callers of the batch, the subjects of timers due by `until_ms`, of commands whose turn may
+ * come. */
 static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_ms)
 {
 	const struct batch *b = &s->batch;
+	for (uint32_t i = s->inbox_at, n = 0; i < s->inbox_cnt && n < COPIES_ASKED_MAX; i++)
+		if (s->inbox[i].kind != COPY_KIND_CNT) {
+			ask(s, s->inbox[i].key, key_hash(s->inbox[i].key));
+			n++;
+		}
 	for (uint32_t i = b->at; i < b->cnt; i++) {
 		const struct cdr *c = &b->cdrs[i];
 		if (i + 8 < b->cnt)
@@ -53,7 +64,7 @@ static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_m
 		if (w->time_ms >= commands_before_ms)
 			break;
 		if (w->command.reason == REASON_OK && w->command.number.len)
-			ask(s, w->command.number, hash64(w->command.number.p, w->command.number.len, 0));
+			ask(s, w->command.number, key_hash(w->command.number));
 	}
 }
 
@@ -120,19 +131,32 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 
 /* ---- hand over ---- */
 
+/* An outbox entry is an event, or a fact for another shard:  FA | target partition varint | packed message */
+#define FACT_ENTRY 0xfa
+
+static enum err send_entry(struct shard *s, uint64_t number, struct slice bytes, struct err_text *why)
+{
+	struct message m;
+	if (bytes.len && (uint8_t)bytes.p[0] == FACT_ENTRY) {
+		struct reader r = reader_of(bytes.p + 1, bytes.len - 1);
+		int32_t target = (int32_t)reader_varint(&r);
+		return s->outlet->relay(s->outlet->ctx, s->owner, target, slice_make(r.p, reader_left(&r)), number, why);
+	}
+	if (message_decode(bytes, &m))
+		return err_set(why, ERR_CORRUPT, "outbox entry %llu of %s:%d cannot be read", (unsigned long long)number,
+			       s->pipe->settings->topics.cdr, s->meta.partition);
+	return s->outlet->send(s->outlet->ctx, s->owner, number, &m, why);
+}
+
 /* Events of confirmed commits go to their topics, in order. */
 static enum err hand_over(struct shard *s, struct err_text *why)
 {
 	struct outbox_entry *e;
 	while ((e = outbox_next_ready(&s->outbox))) {
-		struct message m;
-		enum err err = message_decode(slice_make(e->bytes, e->len), &m);
-		if (err)
-			return err_set(why, ERR_CORRUPT, "outbox entry %llu of %s:%d cannot be read", (unsigned long long)e->number,
-				       s->pipe->settings->topics.cdr, s->meta.partition);
 		uint64_t number = e->number;
-		outbox_sent(&s->outbox, e); /* before the send: a file acknowledges at once */
-		err = s->outlet->send(s->outlet->ctx, s->owner, number, &m, why);
+		struct slice bytes = slice_make(e->bytes, e->len);
+		outbox_sent(&s->outbox, e); /* before the send: a file acknowledges at once, and the entry is gone */
+		enum err err = send_entry(s, number, bytes, why);
 		if (err == ERR_LIMIT) {
 			outbox_unsend(&s->outbox);
 			return ERR_OK;
@@ -185,6 +209,169 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 	return FOUND;
 }
 
+/* ---- copies and facts for other shards ---- */
+
+static int32_t shard_of(const struct shard *s, struct slice key)
+{
+	return partition_of((enum partitioner)s->pipe->settings->partitioner, key, s->meta.partitions);
+}
+
+static enum err flush_copies(struct shard *s, int32_t target, struct err_text *why)
+{
+	struct slice message = relay_pack_end(&s->packs[target]);
+	if (!message.len)
+		return ERR_OK;
+	enum err e = s->outlet->relay(s->outlet->ctx, s->owner, target, message, RELAY_COPIES, why);
+	s->packs[target].cnt = 0;
+	return e;
+}
+
+static enum err put_copy(struct shard *s, const struct copy *c, struct err_text *why)
+{
+	int32_t target = shard_of(s, c->key);
+	struct relay_pack *p = &s->packs[target];
+	if (s->outlet->copy)
+		return s->outlet->copy(s->outlet->ctx, target, c, why);
+	if (p->cnt == 0)
+		relay_pack_begin(p, false, s->meta.topic_id, s->meta.partition);
+	relay_pack_add(p, c);
+	return p->bytes.len < RELAY_MESSAGE_BYTES ? ERR_OK : flush_copies(s, target, why);
+}
+
+/* Of a CDR that counted, or of a withheld caller. */
+static enum err put_copies(struct shard *s, const struct cdr *c, struct err_text *why)
+{
+	struct copy copies[RELAY_COPIES_MAX];
+	uint32_t n = relay_copies(s->pipe->settings, c, &s->arena, copies);
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < n && !e; i++)
+		e = put_copy(s, &copies[i], why);
+	return e;
+}
+
+/* The cycle's copies are acknowledged before its commit. */
+static enum err copies_out(struct shard *s, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	if (s->outlet->copy)
+		return ERR_OK;
+	for (int32_t i = 0; i < s->meta.partitions && !e; i++)
+		if (s->packs[i].cnt)
+			e = flush_copies(s, i, why);
+	return e ? e : s->outlet->relay_await(s->outlet->ctx, s->owner, why);
+}
+
+static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key, struct slice number, int64_t time_ms, struct err_text *why)
+{
+	if (!key.len)
+		return ERR_OK;
+	int32_t target = shard_of(s, key);
+	struct copy c = {.kind = (uint8_t)kind,
+			 .offset = (int64_t)s->meta.epoch,
+			 .ordinal = s->meta.outbox_next,
+			 .key = key,
+			 .caller = number_pack(number),
+			 .event_ms = time_ms};
+	if (s->outlet->copy)
+		return s->outlet->copy(s->outlet->ctx, target, &c, why);
+	struct relay_pack pack = {0};
+	relay_pack_begin(&pack, true, s->meta.topic_id, s->meta.partition);
+	relay_pack_add(&pack, &c);
+	struct slice message = relay_pack_end(&pack);
+	buf_reset(&s->message);
+	buf_put_u8(&s->message, FACT_ENTRY);
+	buf_put_varint(&s->message, (uint64_t)target);
+	buf_put(&s->message, message.p, message.len);
+	outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+	buf_release(&pack.bytes);
+	s->changed = true;
+	return ERR_OK;
+}
+
+/* To the cohorts of a number: its block, and where a CDR is at hand its account and trunk. */
+static enum err put_facts(struct shard *s, enum copy_kind kind, struct slice number, const struct cdr *c, struct slice account,
+			  int64_t time_ms, struct err_text *why)
+{
+	const struct settings *set = s->pipe->settings;
+	enum err e = ERR_OK;
+	if (set->relay.block)
+		e = put_fact(s, kind, relay_block_key(number, &s->arena), number, time_ms, why);
+	if (!e && set->relay.account && (c || account.len))
+		e = put_fact(s, kind,
+			     c ? relay_account_key(c->tenant_id, c->account_id, &s->arena)
+			       : relay_account_key(SLICE_NONE, account, &s->arena),
+			     number, time_ms, why);
+	if (!e && set->relay.trunk && c && c->ingress_trunk.len)
+		e = put_fact(s, kind, arena_printf(&s->arena, "trunk:" SLICE_FMT, SLICE_ARG(c->ingress_trunk)), number, time_ms, why);
+	return e;
+}
+
+/* ---- copies and facts from other shards ---- */
+
+/* False: the record has to be loaded first. */
+static bool apply_copy(struct shard *s, const struct copy *c)
+{
+	struct subject *sub;
+	bool late;
+	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
+	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
+	enum found found = subject_of(s, c->key, key_hash(c->key), since_ms, &sub);
+	if (found == NOT_LOADED)
+		return false;
+	s->changed = true;
+	if (found == DAMAGED)
+		return true; /* said when it was found */
+	switch ((enum copy_kind)c->kind) {
+	case COPY_CALLED:
+	case COPY_CALLED_BLOCK:
+		subject_add_incoming(s->table, sub, c->event_ms, c->caller, clock_ms);
+		break;
+	case COPY_ACCOUNT:
+	case COPY_TRUNK:
+	case COPY_BLOCK:
+		(void)subject_add_copy(s->table, sub, &c->facts, c->caller, s->pipe->settings->time.allowed_lateness_ms, &late);
+		break;
+	case COPY_FLAG:
+		subject_add_flag(s->table, sub, c->event_ms);
+		break;
+	case COPY_FLAGGED:
+		subject_add_flagged(s->table, sub, c->caller, c->event_ms);
+		break;
+	case COPY_KIND_CNT:
+		break;
+	}
+	s->meta.counts.copies++;
+	return true;
+}
+
+enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
+{
+	(void)why;
+	bool done = apply_copy(s, c);
+	(void)done; /* files: the table is the store, nothing has to be loaded */
+	return ERR_OK;
+}
+
+/* The next one of the inbox. False: the cycle ends before it. */
+static bool apply_inbox(struct shard *s)
+{
+	const struct copy *c = &s->inbox[s->inbox_at];
+	if (c->kind == COPY_KIND_CNT) {
+		s->meta.relay_next = c->offset;
+		s->changed = true;
+	} else if (!table_find(s->table, c->key, key_hash(c->key)) && !s->pipe->resident &&
+		   !asked_has(&s->asked, c->key, key_hash(c->key))) {
+		return false;
+	} else if (!relay_mark(&s->marks, c)) {
+		s->meta.counts.copies_again++;
+		s->changed = true;
+	} else {
+		(void)apply_copy(s, c);
+	}
+	s->inbox_at++;
+	return true;
+}
+
 static struct rules_subject view_of(const struct shard *s, const struct subject *sub)
 {
 	return (struct rules_subject){.key = subject_key(sub),
@@ -196,8 +383,9 @@ static struct rules_subject view_of(const struct shard *s, const struct subject 
 }
 
 /* What rules decided becomes part of the record, the timers and the outbox. */
-static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
+static enum err after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs, const struct cdr *c, struct err_text *why)
 {
+	int64_t flagged_ms = TIME_NONE;
 	if (rs->changed) {
 		table_set_state(s->table, sub, rs->state, rs->state_len);
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs->due_ms);
@@ -206,6 +394,8 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 	for (uint32_t i = 0; i < s->said_cnt; i++) {
 		struct event *e = &s->said[i];
 		struct message m;
+		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
+			flagged_ms = e->time_ms;
 		e->cause = s->cause;
 		e->ordinal = i;
 		e->sequence = sub->sequence++;
@@ -218,10 +408,25 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 		s->changed = true;
 	}
 	s->said_cnt = 0;
+	if (flagged_ms == TIME_NONE || sub->kind != SUBJECT_NUMBER)
+		return ERR_OK;
+	return put_facts(s, COPY_FLAGGED, subject_key(sub), c, SLICE_NONE, flagged_ms, why);
+}
+
+/* The figures that the rules stage knows, if a rule asks for them. */
+static void set_outside(struct shard *s, const struct rules_subject *rs)
+{
+	struct rules_view v;
+	if (!s->outside || rs->state_len == 0 || rules_view(s->scratch, s->rules, rs, &v) != ERR_OK)
+		return;
+	struct value *o = s->figures->outside;
+	o[OUTSIDE_PHASE].s = slice_of(phase_name(v.phase));
+	o[OUTSIDE_EPISODE].i = v.episode;
+	o[OUTSIDE_PHASE_DAYS].i = v.phase_since_ms == TIME_NONE ? 0 : (s->figures->as_of_ms - v.phase_since_ms) / DAY_MS;
 }
 
 /* One timer: the subject's earliest. False: its record has to be loaded first. */
-static bool fire_timer(struct shard *s, const struct timer *t)
+static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, struct err_text *why)
 {
 	struct subject *sub;
 	int64_t due_ms = t->due_ms;
@@ -234,10 +439,11 @@ static bool fire_timer(struct shard *s, const struct timer *t)
 	struct rules_subject rs = view_of(s, sub);
 	const char *kind = "timer";
 	figures_reset(s->figures, sub, due_ms);
+	set_outside(s, &rs);
 	rules_on_timer(s->scratch, s->rules, &rs, s->figures, due_ms, &kind);
 	s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = kind, .due_ms = due_ms};
-	after_rules(s, sub, &rs); /* changed, and due at the same time again: another kind of timer, which comes next */
-	if (!rs.changed)          /* nothing became of it: the timer moves or goes */
+	*e = after_rules(s, sub, &rs, NULL, why); /* changed, and due at the same time again: another kind of timer, which comes next */
+	if (!rs.changed)                          /* nothing became of it: the timer moves or goes */
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
 	s->timers_fired++;
 	s->changed = true;
@@ -257,16 +463,38 @@ static enum err refuse_command(struct shard *s, const struct command *c, struct 
 			   why);
 }
 
-static void run_command(struct shard *s, struct subject *sub, const struct waiting_command *w)
+/* A flag opened or a complaint: counted, and the rules are asked, at the later of its time and the number's clock. */
+static enum err run_flag(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
+{
+	int64_t now_ms = sub->clock_ms > w->time_ms ? sub->clock_ms : w->time_ms;
+	subject_add_flag(s->table, sub, w->time_ms);
+	struct rules_subject rs = view_of(s, sub);
+	figures_reset(s->figures, sub, now_ms);
+	set_outside(s, &rs);
+	rules_on_call(s->scratch, s->rules, &rs, s->figures, NULL, now_ms);
+	enum err e = after_rules(s, sub, &rs, NULL, why);
+	return e ? e : put_facts(s, COPY_FLAG, subject_key(sub), NULL, w->command.account, w->time_ms, why);
+}
+
+static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
 {
 	const struct command *c = &w->command;
 	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
+	s->meta.counts.commands++;
+	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_COMPLAINT)
+		return run_flag(s, sub, w, why);
+	if (c->verb == COMMAND_CLEAR) /* `flags` counts what was opened; which flags are open is kept with disputes, later */
+		return ERR_OK;
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, w->time_ms);
-	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
-	if (rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc))
-		after_rules(s, sub, &rs);
-	s->meta.counts.commands++;
+	set_outside(s, &rs);
+	return rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc) ? after_rules(s, sub, &rs, NULL, why) : ERR_OK;
+}
+
+static bool is_supported(enum command_verb v)
+{
+	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT;
 }
 
 /* The first waiting command. False: a record has to be loaded first. */
@@ -281,7 +509,7 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 
 	if (c->reason != REASON_OK)
 		*e = refuse_command(s, c, c->why, why);
-	else if (c->verb != COMMAND_QUARANTINE && c->verb != COMMAND_RELEASE)
+	else if (!is_supported(c->verb))
 		*e = refuse_command(s, c, SLICE_LIT("this command is not supported yet"), why);
 	else if (!c->number.len)
 		*e = refuse_command(s, c, SLICE_LIT("this command needs a number"), why);
@@ -292,7 +520,7 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 	else if (!sub)
 		*e = refuse_command(s, c, SLICE_LIT("the record of this number cannot be read"), why);
 	else
-		run_command(s, sub, w);
+		*e = run_command(s, sub, w, why);
 	s->meta.command_ms = w->time_ms;
 	s->meta.control_next = c->offset + 1;
 	s->command_first = (s->command_first + 1) % COMMANDS_WAITING_MAX;
@@ -321,7 +549,7 @@ static bool advance(struct shard *s, int64_t to_ms, int64_t commands_before_ms, 
 			return true;
 		if (cycle_full(s))
 			return false;
-		if (timer ? !fire_timer(s, t) : !apply_command(s, e, why))
+		if (timer ? !fire_timer(s, t, e, why) : !apply_command(s, e, why))
 			return false;
 		if (*e)
 			return false;
@@ -344,10 +572,12 @@ static enum reason unusable(const struct shard *s, const struct cdr *c)
 	return c->use != CDR_PARTIAL && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
 }
 
-static void evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late)
+static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late, struct err_text *why)
 {
+	enum err e = ERR_OK;
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, sub->clock_ms);
+	set_outside(s, &rs);
 	s->cause = (struct cause){.kind = CAUSE_CDR,
 				  .topic = slice_of(s->pipe->settings->topics.cdr),
 				  .partition = s->meta.partition,
@@ -355,9 +585,10 @@ static void evaluate(struct shard *s, struct subject *sub, const struct cdr *c, 
 				  .record_id = c->record_id};
 	rules_on_call(s->scratch, s->rules, &rs, s->figures, c, sub->clock_ms);
 	if (rs.changed || s->said_cnt)
-		after_rules(s, sub, &rs);
+		e = after_rules(s, sub, &rs, c, why);
 	if (s->pipe->applied)
 		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
+	return e;
 }
 
 /* A call of its caller. */
@@ -377,13 +608,15 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 	n->applied++;
 	n->late += late;
 	n->late_kept += fate == CALL_LATE_KEPT;
-	if (fate == CALL_APPLIED)
-		evaluate(s, sub, c, late);
-	else if (s->pipe->applied) {
+	if (fate == CALL_APPLIED) {
+		enum err e = evaluate(s, sub, c, late, why);
+		if (e)
+			return e;
+	} else if (s->pipe->applied) {
 		figures_reset(s->figures, sub, sub->clock_ms);
 		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
 	}
-	return ERR_OK;
+	return put_copies(s, c, why);
 }
 
 static enum err check_keying(struct shard *s, const struct cdr *c, struct err_text *why)
@@ -443,9 +676,10 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 		*e = dead_cdr(s, i, found == DAMAGED ? REASON_STATE_DAMAGED : reason, why);
 	else if (c->use == CDR_PARTIAL)
 		s->meta.counts.partial++;
-	else if (c->use == CDR_WITHHELD)
+	else if (c->use == CDR_WITHHELD) {
 		s->meta.counts.withheld++;
-	else
+		*e = put_copies(s, c, why);
+	} else
 		*e = apply_call(s, sub, i, why);
 	return *e == ERR_OK;
 }
@@ -453,6 +687,9 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 static enum err apply(struct shard *s, struct wall_time now, struct err_text *why)
 {
 	enum err e = ERR_OK;
+	while (s->inbox_at < s->inbox_cnt)
+		if (cycle_full(s) || !apply_inbox(s))
+			return ERR_OK;
 	while (s->batch.at < s->batch.cnt && !cycle_full(s) && apply_record(s, now, &e, why))
 		;
 	return e;
@@ -539,7 +776,7 @@ static enum err commit(struct shard *s, struct err_text *why)
 	collect_timers(s, &c);
 	collect_outbox(s, &c);
 	buf_reset(&s->message);
-	meta_encode(&s->meta, &s->message);
+	meta_encode(&s->meta, &s->marks, &s->message);
 	c.meta = buf_slice(&s->message);
 	s->commit_sent = mono_now();
 	e = s->pipe->ops->commit_begin(s->handle, &c, why);
@@ -575,6 +812,9 @@ static void begin(struct shard *s)
 		rules_free(s->rules);
 	s->rules = fresh;
 	s->figures = rules_scratch_figures(s->scratch, fresh);
+	s->outside = false;
+	for (uint32_t i = 0; i < s->figures->n; i++)
+		s->outside = s->outside || feature_info(s->figures->keys[i].feature)->how == HOW_OUTSIDE;
 }
 
 /* The largest event time in the rest of the batch, or the clock. */
@@ -599,6 +839,8 @@ enum err pipeline_step(struct shard *s, struct wall_time now, struct err_text *w
 		e = hand_over(s, why); /* sinks: what the last commit made durable goes to its topics */
 	if (!e)
 		e = apply(s, now, why); /* timers, commands, CDRs in order: windows, rules, phases, events */
+	if (!e)
+		e = copies_out(s, why); /* to the shards of called numbers and cohorts; acknowledged before the commit */
 	if (!e)
 		e = commit(s, why); /* records, outbox, timers, positions: one transaction, not awaited */
 	return e;

@@ -7,6 +7,7 @@
 #define RINGFENCE_APP_PIPELINE_H
 
 #include "app/meta.h"
+#include "app/relay.h"
 #include "app/settings.h"
 #include "app/timers.h"
 #include "scoring/scoring.h"
@@ -83,7 +84,7 @@ int32_t shard_partition(const struct shard *s);
 void *shard_owner(const struct shard *s);                  /* as the outlet is told; never the same for two takings */
 const struct meta *shard_committed(const struct shard *s); /* as of the last confirmed commit: what Kafka may be told */
 /* Where the input begins, if the state did not say (first start, or an accepted gap). */
-void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next);
+void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next);
 bool shard_commands_full(const struct shard *s);
 void shard_acked(struct shard *s, uint64_t number);
 bool shard_paused(const struct shard *s); /* its outbox is at the ceiling: give it no input */
@@ -104,6 +105,12 @@ bool shard_add_decoded(struct shard *s, const struct cdr *c);
 bool shard_batch_done(const struct shard *s);
 uint32_t shard_batch_cnt(const struct shard *s);
 void shard_batch_reset(struct shard *s); /* its bytes may go */
+
+/* A message read from the relay topic, in order; copied. Only while there is room for more copies. */
+void shard_relay(struct shard *s, struct slice payload, int64_t offset);
+bool shard_relay_room(const struct shard *s);
+/* One copy from a shard of this process, applied at once (files). */
+enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why) MUST_CHECK;
 
 /* A command read from the control topic, in order; copied. False: enough are waiting, read on later. */
 bool shard_command(struct shard *s, struct slice payload, int64_t offset, int64_t produced_ms);

@@ -69,6 +69,12 @@ static void outlet_poll(void *ctx, int wait_ms)
 	(void)wait_ms;
 }
 
+static enum err outlet_copy(void *ctx, int32_t partition, const struct copy *c, struct err_text *why)
+{
+	struct replay *r = ctx;
+	return shard_copy(r->shards[partition], c, why);
+}
+
 /* ---- commands ---- */
 
 /* Hands a shard its next commands, as many as it lets wait. A command without a number goes to shard 0, which refuses it. */
@@ -185,7 +191,7 @@ static enum err take_shards(struct replay *r, struct err_text *why)
 	for (int32_t i = 0; i < r->config.partitions && !e; i++) {
 		e = shard_take(r->pipe, &r->outlet, i, r->config.partitions, &r->shards[i], why);
 		if (!e)
-			shard_start(r->shards[i], 0, 0);
+			shard_start(r->shards[i], 0, 0, 0);
 	}
 	return e;
 }
@@ -196,7 +202,12 @@ enum err replay_open(struct pipeline *p, const struct replay_config *c, struct r
 	enum err e = ERR_OK;
 	r->pipe = p;
 	r->config = *c;
-	r->outlet = (struct outlet){outlet_send, outlet_dead_letter, outlet_open_cnt, outlet_poll, r};
+	r->outlet = (struct outlet){.send = outlet_send,
+				    .dead_letter = outlet_dead_letter,
+				    .dead_letters_open = outlet_open_cnt,
+				    .poll = outlet_poll,
+				    .copy = outlet_copy,
+				    .ctx = r};
 	r->shards = mem_zalloc((size_t)c->partitions * sizeof(struct shard *));
 	r->next = mem_zalloc((size_t)c->partitions * sizeof *r->next);
 	r->command_at = mem_zalloc((size_t)c->partitions * sizeof *r->command_at);

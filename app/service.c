@@ -105,7 +105,7 @@ static enum err own_topic(const struct settings *set, rd_kafka_t *rk, const char
 		return err_set(why, ERR_FOREIGN,
 			       "the topic %s has %d partitions, the CDR topic %s has %d: partition i of both belongs together. Make %s "
 			       "anew with %d partitions, or "
-			       "name another one in topics.control",
+			       "name another one under topics",
 			       topic, have, set->topics.cdr, count, topic, count);
 	return e;
 }
@@ -121,6 +121,8 @@ static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text 
 			set->topics.cdr, set->kafka.brokers);
 	if (!e)
 		e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
+	if (!e)
+		e = own_topic(set, rk, set->topics.relay, s->partitions, s->partitions, false, why);
 	for (int t = 0; t < TOPIC_CNT && !e; t++)
 		e = own_topic(set, rk, set->topics.out.name[t], 0, s->partitions, t == TOPIC_NUMBERS, why);
 	return e;

@@ -65,6 +65,8 @@ const struct config_key settings_table[] = {
 	ROW("topics.cdr", STRING, topics.cdr, "cdr", NOT_EMPTY, .help = "The topic of CDRs, keyed by calling number."),
 	ROW("topics.control", STRING, topics.control, "ringfence.control", NOT_EMPTY,
 	    .help = "The topic of commands, with as many partitions as the CDR topic."),
+	ROW("topics.relay", STRING, topics.relay, "ringfence.relay", NOT_EMPTY,
+	    .help = "The topic of copies between shards (internal), with as many partitions as the CDR topic."),
 	ROW("topics.create", BOOL, topics.create, "true",
 	    .help = "Makes missing topics of Ringfence's own at start, with the CDR topic's partition count."),
 	ROW("topics.alerts", STRING, topics.out.name[TOPIC_ALERTS], "ringfence.alerts", NOT_EMPTY,
@@ -78,6 +80,14 @@ const struct config_key settings_table[] = {
 	ROW("topics.disputes", STRING, topics.out.name[TOPIC_DISPUTES], "ringfence.disputes", NOT_EMPTY, .help = "Dispute steps."),
 	ROW("topics.dead_letters", STRING, topics.out.name[TOPIC_DEAD_LETTERS], "ringfence.dead-letters", NOT_EMPTY,
 	    .help = "Input that could not be used: original bytes, reason in headers."),
+
+	ROW("relay.called", ENUM, relay.called, "managed", .choices = "off|managed|all",
+	    .help = "Copies for the called number: its incoming calls. `managed`: of numbers that are managed (all, so far)."),
+	ROW("relay.account", BOOL, relay.account, "true",
+	    .help = "Copies for the account of the calling number: its statistics as a cohort."),
+	ROW("relay.trunk", BOOL, relay.trunk, "true", .help = "Copies for the ingress trunk."),
+	ROW("relay.block", BOOL, relay.block, "true",
+	    .help = "Copies for the thousand-number blocks of the calling and the called number."),
 
 	ROW("input.format", ENUM, input.format, "json", .choices = "json", .help = "Form of the records on the CDR topic."),
 	ROW("input.max_record_bytes", BYTES, input.max_record_bytes, "1MiB", .min = 256, .max = 64 * MIB,
@@ -187,6 +197,7 @@ static void check_topics(struct check *c)
 	} t[] = {
 		{"topics.cdr", s->topics.cdr},
 		{"topics.control", s->topics.control},
+		{"topics.relay", s->topics.relay},
 		{"topics.alerts", s->topics.out.name[TOPIC_ALERTS]},
 		{"topics.transitions", s->topics.out.name[TOPIC_TRANSITIONS]},
 		{"topics.advisories", s->topics.out.name[TOPIC_ADVISORIES]},

@@ -12,15 +12,20 @@
 
 enum time_idle { TIME_IDLE_WALL, TIME_IDLE_OFF };
 enum keying { KEYING_REFUSE, KEYING_WARN };
+enum relay_called { RELAY_CALLED_OFF, RELAY_CALLED_MANAGED, RELAY_CALLED_ALL };
 
 struct settings {
 	const char *deployment;
 	struct kafka_config kafka;
 	struct {
-		const char *cdr, *control;
+		const char *cdr, *control, *relay;
 		bool create;
 		struct sink_topics out;
 	} topics;
+	struct {
+		int called; /* enum relay_called */
+		bool account, trunk, block;
+	} relay;
 	struct ingest_config input;
 	int partitioner; /* enum partitioner: input.partitioner */
 	int keying;      /* enum keying: input.keying */

@@ -134,7 +134,8 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->batch.cdrs = mem_alloc(s->batch.cap * sizeof *s->batch.cdrs);
 	s->batch.origins = mem_alloc(s->batch.cap * sizeof *s->batch.origins);
 	arena_init(&s->batch.arena, 256 << 10);
-	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX);
+	arena_init(&s->inbox_arena, 64 << 10);
+	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
 	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
 	return s;
@@ -188,12 +189,13 @@ static enum err claim(struct shard *s, int32_t partition, int32_t partitions, st
 		return e;
 	s->meta = (struct meta){.cdr_next = TIME_NONE,
 				.control_next = TIME_NONE,
+				.relay_next = TIME_NONE,
 				.cdr_clock_ms = TIME_NONE,
 				.clock_ms = TIME_NONE,
 				.produced_ms = TIME_NONE,
 				.command_ms = TIME_NONE};
 	if (read.meta.p) {
-		e = meta_decode(read.meta, &s->meta, why);
+		e = meta_decode(read.meta, &s->meta, &s->marks, why);
 		if (!e)
 			e = check_owner(s, &s->meta, partition, partitions, why);
 		if (e)
@@ -204,13 +206,15 @@ static enum err claim(struct shard *s, int32_t partition, int32_t partitions, st
 	s->meta.topic = slice_of(set->topics.cdr);
 	s->meta.partition = partition;
 	s->meta.partitions = partitions;
-	s->meta.epoch++;
+	/* grows even where the store was set back: facts are told apart by it */
+	int64_t now_ms = wall_now().ms;
+	s->meta.epoch = (uint64_t)now_ms > s->meta.epoch ? (uint64_t)now_ms : s->meta.epoch + 1;
 	if (getrandom(s->meta.id, 8, 0) != 8)
 		return err_set(why, ERR_IO, "getrandom gave no bytes");
 	memset(s->meta.id + 8, 0, 8);
 	shard_next_id(s);
 	buf_reset(&s->message);
-	meta_encode(&s->meta, &s->message);
+	meta_encode(&s->meta, &s->marks, &s->message);
 	commit.meta = buf_slice(&s->message);
 	e = ops->commit_begin(s->handle, &commit, why);
 	return e ? e : ops->commit_end(s->handle, why);
@@ -233,6 +237,7 @@ enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t par
 	}
 	timers_clean(&s->timers);
 	s->control_read = s->meta.control_next;
+	s->packs = mem_zalloc((size_t)partitions * sizeof *s->packs);
 	s->committed = s->meta;
 	*out = s;
 	return ERR_OK;
@@ -252,6 +257,12 @@ void shard_drop(struct shard *s)
 	free(s->commands);
 	arena_release(&s->arena);
 	arena_release(&s->batch.arena);
+	arena_release(&s->inbox_arena);
+	free(s->inbox);
+	free(s->marks.v);
+	for (int32_t i = 0; s->packs && i < s->meta.partitions; i++)
+		buf_release(&s->packs[i].bytes);
+	free(s->packs);
 	free(s->batch.cdrs);
 	free(s->batch.origins);
 	asked_release(&s->asked);
@@ -280,10 +291,14 @@ const struct meta *shard_committed(const struct shard *s)
 	return &s->committed;
 }
 
-void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next)
+void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next)
 {
+	/* A position that went back is another topic of the same name: its copies must not be taken for those of the old one. */
+	if (s->meta.topic_id == 0 || (s->meta.cdr_next != TIME_NONE && cdr_next < s->meta.cdr_next))
+		s->meta.topic_id = hash64(s->meta.id, COMMIT_ID_BYTES, s->meta.epoch) | 1;
 	s->meta.cdr_next = cdr_next;
 	s->meta.control_next = control_next;
+	s->meta.relay_next = relay_next;
 	s->control_read = control_next;
 }
 
@@ -373,7 +388,7 @@ bool shard_add_decoded(struct shard *s, const struct cdr *c)
 
 bool shard_batch_done(const struct shard *s)
 {
-	return s->batch.at == s->batch.cnt;
+	return s->batch.at == s->batch.cnt && s->inbox_at == s->inbox_cnt;
 }
 
 uint32_t shard_batch_cnt(const struct shard *s)
@@ -385,7 +400,43 @@ void shard_batch_reset(struct shard *s)
 {
 	assert(shard_batch_done(s));
 	s->batch.cnt = s->batch.at = s->batch.decoded = 0;
+	s->inbox_cnt = s->inbox_at = 0;
+	arena_reset(&s->inbox_arena);
 	arena_reset(&s->batch.arena);
+}
+
+static void inbox_add(struct shard *s, const struct copy *c)
+{
+	if (s->inbox_cnt == s->inbox_cap) {
+		s->inbox_cap = s->inbox_cap ? 2 * s->inbox_cap : 4096;
+		s->inbox = mem_realloc(s->inbox, s->inbox_cap * sizeof *s->inbox);
+	}
+	s->inbox[s->inbox_cnt++] = *c;
+}
+
+/* Nobody but a shard writes there: a message that cannot be read is one of a newer version, or damage, and is said. */
+bool shard_relay_room(const struct shard *s)
+{
+	return s->inbox_cnt < COPIES_WAITING_MAX;
+}
+
+void shard_relay(struct shard *s, struct slice payload, int64_t offset)
+{
+	struct relay_message m;
+	struct copy c = {0};
+	payload = arena_copy(&s->inbox_arena, payload);
+	bool good = relay_open(payload, &m);
+	for (uint32_t i = 0; good && i < m.cnt; i++) {
+		good = relay_next(&m, &c);
+		if (good)
+			inbox_add(s, &c);
+	}
+	if (!good)
+		log_error("ingest",
+			  "%s:%d: the message at offset %lld cannot be read (damaged, or of a newer version): what follows in it is passed "
+			  "over",
+			  s->pipe->settings->topics.relay, s->meta.partition, (long long)offset);
+	inbox_add(s, &(struct copy){.kind = COPY_KIND_CNT, .offset = offset + 1});
 }
 
 bool shard_command(struct shard *s, struct slice payload, int64_t offset, int64_t produced_ms)

@@ -6,6 +6,8 @@
 #include "app/pipeline.h"
 
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
+#define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
+#define COPIES_ASKED_MAX 5000     /* of them looked up in one cycle */
 #define IN_FUTURE_MS (5 * MINUTE_MS)
 #define IN_FUTURE_FILE_MS (400 * DAY_MS)
 #define BACKFILL_MS (7 * DAY_MS)
@@ -43,11 +45,19 @@ struct shard {
 	uint64_t rules_generation;
 	struct rules_scratch *scratch;
 	struct figures *figures;
+	bool outside; /* a rule asks for a figure that the rules stage knows: phase, episode */
 
 	/* the commands read and not yet applied: a ring */
 	struct waiting_command *commands;
 	uint32_t command_first, command_cnt;
 	int64_t control_read; /* offset behind the last one read */
+
+	/* copies from other shards, unpacked, not yet applied; and those on their way out */
+	struct copy *inbox; /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
+	uint32_t inbox_cnt, inbox_cap, inbox_at;
+	struct arena inbox_arena; /* holds the messages' bytes */
+	struct relay_marks marks;
+	struct relay_pack *packs; /* by target shard; NULL: nothing is relayed */
 
 	/* one cycle */
 	struct arena arena;

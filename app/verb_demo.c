@@ -136,6 +136,8 @@ static enum err make_topics(struct demo *d, struct err_text *why)
 	rd_kafka_resp_err_t code = rd_kafka_mock_topic_create(d->cluster, d->set.topics.cdr, PARTITIONS, 1);
 	if (!code)
 		code = rd_kafka_mock_topic_create(d->cluster, d->set.topics.control, PARTITIONS, 1);
+	if (!code)
+		code = rd_kafka_mock_topic_create(d->cluster, d->set.topics.relay, PARTITIONS, 1);
 	for (int t = 0; t < TOPIC_CNT && !code; t++)
 		code = rd_kafka_mock_topic_create(d->cluster, d->set.topics.out.name[t], PARTITIONS, 1);
 	return code ? err_set(why, ERR_IO, "the mock cluster cannot make topics: %s", rd_kafka_err2str(code)) : ERR_OK;

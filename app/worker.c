@@ -17,6 +17,7 @@
 #define TAKE_PAUSE_FIRST_MS 100
 #define TAKE_PAUSE_MOST_MS 5000
 #define COUNT_CHECK_S 10
+#define RELAY_WAIT_MS 60000
 #define QUEUE_LEAST_BYTES (INT64_C(1) << 20) /* per partition, however many there are */
 
 struct slot { /* a partition that the group gave us */
@@ -37,6 +38,7 @@ struct worker {
 	struct worker_config config;
 	struct source *source;
 	struct sink_kafka *sink;
+	struct sink_relay *relay;
 	struct outlet outlet;
 	struct slot *slots;
 	size_t slot_cnt;
@@ -77,6 +79,20 @@ static void outlet_poll(void *ctx, int wait_ms)
 	sink_kafka_poll(((struct worker *)ctx)->sink, wait_ms);
 }
 
+static enum err outlet_relay(void *ctx, void *owner, int32_t partition, struct slice message, uint64_t number, struct err_text *why)
+{
+	struct worker *w = ctx;
+	enum err e;
+	while ((e = sink_relay_send(w->relay, partition, message, owner, number, why)) == ERR_LIMIT && number == RELAY_COPIES)
+		sink_relay_poll(w->relay, 10);
+	return e;
+}
+
+static enum err outlet_relay_await(void *ctx, void *owner, struct err_text *why)
+{
+	return sink_relay_await(((struct worker *)ctx)->relay, owner, RELAY_WAIT_MS, why);
+}
+
 static void on_acked(void *ctx, void *owner, uint64_t number)
 {
 	struct worker *w = ctx;
@@ -100,6 +116,7 @@ static void drop(struct worker *w, struct slot *s)
 	if (!s->shard)
 		return;
 	sink_kafka_forget(w->sink, shard_owner(s->shard));
+	sink_relay_forget(w->relay, shard_owner(s->shard));
 	shard_drop(s->shard);
 	s->shard = NULL;
 	release_batch(s);
@@ -123,6 +140,14 @@ static void on_given(void *ctx, int32_t partition)
 	s->take_at = mono_now();
 }
 
+/* Kafka's own offsets follow the store, for lag tools. */
+static void follow(struct worker *w, const struct slot *s)
+{
+	const struct meta *m = shard_committed(s->shard);
+	const int64_t next[SOURCE_TOPICS] = {m->cdr_next, m->control_next, m->relay_next};
+	source_follow(w->source, s->partition, next);
+}
+
 /* The cycle under way is answered, so it is finished or dropped as a whole. */
 static void on_taken(void *ctx, int32_t partition, bool lost)
 {
@@ -134,7 +159,7 @@ static void on_taken(void *ctx, int32_t partition, bool lost)
 			continue;
 		s->mine = false;
 		if (s->shard && !lost && pipeline_idle(s->shard, false, wall_now(), &why) == ERR_OK)
-			source_follow(w->source, partition, shard_committed(s->shard)->cdr_next, shard_committed(s->shard)->control_next);
+			follow(w, s);
 		drop(w, s);
 		log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
 	}
@@ -169,10 +194,11 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 		const struct meta *m = shard_meta(s->shard);
 		int64_t first = set->kafka.start == KAFKA_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
 		int64_t offsets[SOURCE_TOPICS] = {m->cdr_next == TIME_NONE ? first : m->cdr_next,
-						  m->control_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->control_next};
+						  m->control_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->control_next,
+						  m->relay_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->relay_next};
 		e = source_start(w->source, s->partition, offsets, w->config.accept_gap, why);
 		if (!e)
-			shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL]);
+			shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL], offsets[SOURCE_RELAY]);
 	}
 	if (e)
 		return setback(w, s, e, why);
@@ -255,26 +281,52 @@ static enum err control_ends(struct worker *w, struct err_text *why)
 	return e;
 }
 
+/* What other shards have sent, as much as may wait. */
+static enum err read_relay(struct worker *w, struct slot *s, struct err_text *why)
+{
+	rd_kafka_message_t *m;
+	size_t n = 1;
+	while (n > 0 && shard_relay_room(s->shard)) {
+		enum err e = source_fetch(w->source, s->partition, SOURCE_RELAY, &m, 1, &n, why);
+		if (n > 0) {
+			shard_relay(s->shard, slice_make(m->payload ? m->payload : "", m->len), m->offset);
+			rd_kafka_message_destroy(m);
+		}
+		if (e)
+			return e;
+	}
+	return ERR_OK;
+}
+
+static enum err step_to_the_end(struct worker *w, struct slot *s, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	while (!e && !shard_batch_done(s->shard))
+		e = pipeline_step(s->shard, wall_now(), why);
+	if (e)
+		return e;
+	w->records += s->held_cnt;
+	shard_batch_reset(s->shard);
+	release_batch(s);
+	return ERR_OK;
+}
+
 /* *idle: nothing could be done for this shard in this round. */
 static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_text *why)
 {
 	bool complete;
 	enum err e = read_control(w, s, &complete, why);
-	if (!e && s->held_cnt == 0) {
+	if (!e)
+		e = read_relay(w, s, why);
+	if (!e && shard_batch_done(s->shard)) {
 		bool at_end = source_at_end(w->source, s->partition, SOURCE_CDR) && source_at_end(w->source, s->partition, SOURCE_CONTROL);
 		e = pipeline_idle(s->shard, at_end, wall_now(), why);
 	} else if (!e && complete) {
 		*idle = false;
-		while (!e && !shard_batch_done(s->shard))
-			e = pipeline_step(s->shard, wall_now(), why);
-		if (!e) {
-			w->records += s->held_cnt;
-			shard_batch_reset(s->shard);
-			release_batch(s);
-		}
+		e = step_to_the_end(w, s, why);
 	}
 	if (!e)
-		source_follow(w->source, s->partition, shard_committed(s->shard)->cdr_next, shard_committed(s->shard)->control_next);
+		follow(w, s);
 	return e;
 }
 
@@ -373,6 +425,7 @@ static void drain(struct worker *w)
 			open = open || shard_outbox(s->shard) > 0 || shard_busy(s->shard);
 		}
 		sink_kafka_poll(w->sink, 10);
+		sink_relay_poll(w->relay, 0);
 	}
 }
 
@@ -386,6 +439,7 @@ static void *worker_main(void *arg)
 		if (!e)
 			e = round_of_work(w, &idle, &w->why);
 		sink_kafka_poll(w->sink, 0);
+		sink_relay_poll(w->relay, 0);
 		publish(w);
 	}
 	if (!e)
@@ -396,16 +450,18 @@ static void *worker_main(void *arg)
 	source_close(w->source); /* calls on_taken for every shard */
 	w->source = NULL;
 	sink_kafka_close(w->sink, w->pipe->settings->run.drain_ms);
+	sink_relay_close(w->relay);
 	w->sink = NULL;
+	w->relay = NULL;
 	return NULL;
 }
 
 /* ---- life ---- */
 
-/* Each partition of both topics has a queue of its own, and librdkafka bounds each: the consumer's bound is shared out. */
+/* Each partition of each topic has a queue of its own, and librdkafka bounds each: the consumer's bound is shared out. */
 static int64_t queue_share(const struct settings *set, int32_t partitions)
 {
-	int64_t share = set->kafka.queue_bytes / (2 * (int64_t)partitions);
+	int64_t share = set->kafka.queue_bytes / (SOURCE_TOPICS * (int64_t)partitions);
 	return share > QUEUE_LEAST_BYTES ? share : QUEUE_LEAST_BYTES;
 }
 
@@ -413,17 +469,26 @@ enum err worker_start(struct pipeline *p, const struct worker_config *c, struct 
 {
 	const struct settings *set = p->settings;
 	struct worker *w = mem_zalloc(sizeof *w);
-	char suffix[32];
+	char suffix[32], relay[40];
 	w->pipe = p;
 	w->config = *c;
-	w->outlet = (struct outlet){outlet_send, outlet_dead_letter, outlet_open, outlet_poll, w};
+	w->outlet = (struct outlet){.send = outlet_send,
+				    .dead_letter = outlet_dead_letter,
+				    .dead_letters_open = outlet_open,
+				    .poll = outlet_poll,
+				    .relay = outlet_relay,
+				    .relay_await = outlet_relay_await,
+				    .ctx = w};
 	snprintf(suffix, sizeof suffix, "w%u", c->number);
 	enum err e = sink_kafka_open(&set->kafka, &set->topics.out, suffix, on_acked, w, &w->sink, why);
+	snprintf(relay, sizeof relay, "w%u-relay", c->number);
+	if (!e)
+		e = sink_relay_open(&set->kafka, set->topics.relay, relay, on_acked, w, &w->relay, why);
 	struct kafka_config kafka = set->kafka;
 	kafka.queue_bytes = queue_share(set, c->partitions);
+	const char *const topics[SOURCE_TOPICS] = {set->topics.cdr, set->topics.control, set->topics.relay};
 	if (!e)
-		e = source_open(&kafka, set->topics.cdr, set->topics.control, suffix, &(struct source_hooks){on_given, on_taken, w},
-				&w->source, why);
+		e = source_open(&kafka, topics, suffix, &(struct source_hooks){on_given, on_taken, w}, &w->source, why);
 	if (!e && pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		e = err_set(why, ERR_IO, "cannot start a worker thread");
 	w->has_thread = !e;
@@ -445,6 +510,7 @@ enum err worker_join(struct worker *w, struct err_text *why)
 	source_close(w->source);
 	if (w->sink)
 		sink_kafka_close(w->sink, 0);
+	sink_relay_close(w->relay);
 	for (size_t i = 0; i < w->slot_cnt; i++)
 		free(w->slots[i].held);
 	free(w->slots);

@@ -58,7 +58,7 @@ static struct part *part_add(struct source *s, int32_t partition)
 	return p;
 }
 
-static rd_kafka_topic_partition_list_t *both(const struct source *s, int32_t partition, const int64_t *offsets)
+static rd_kafka_topic_partition_list_t *all_topics(const struct source *s, int32_t partition, const int64_t *offsets)
 {
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(SOURCE_TOPICS);
 	for (int t = 0; t < SOURCE_TOPICS; t++)
@@ -92,7 +92,7 @@ void source_stop(struct source *s, int32_t partition)
 	p->started = false;
 	for (int t = 0; t < SOURCE_TOPICS; t++)
 		feed_clear(&p->feeds[t]);
-	rd_kafka_topic_partition_list_t *l = both(s, partition, NULL);
+	rd_kafka_topic_partition_list_t *l = all_topics(s, partition, NULL);
 	drop_error(rd_kafka_incremental_unassign(s->rk, l), "unassign", partition);
 	rd_kafka_topic_partition_list_destroy(l);
 }
@@ -146,7 +146,8 @@ enum err source_open(const struct kafka_config *k, const char *cdr, const char *
 	if (e)
 		return e;
 	struct source *s = mem_zalloc(sizeof *s);
-	*s = (struct source){.topics = {cdr, control}, .hooks = *hooks, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+	*s = (struct source){.hooks = *hooks, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+	memcpy(s->topics, topics, sizeof s->topics);
 	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	rd_kafka_conf_set_opaque(conf, s);
 	s->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
@@ -166,14 +167,14 @@ enum err source_open(const struct kafka_config *k, const char *cdr, const char *
 	rd_kafka_queue_io_event_enable(q, s->wake, &one, sizeof one);
 	rd_kafka_queue_destroy(q);
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(l, cdr, RD_KAFKA_PARTITION_UA);
+	rd_kafka_topic_partition_list_add(l, topics[SOURCE_CDR], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t err = rd_kafka_subscribe(s->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	*out = s;
 	if (!err)
 		return ERR_OK;
 	source_close(s);
-	return err_set(why, ERR_CONFIG, "cannot subscribe to %s: %s", cdr, rd_kafka_err2str(err));
+	return err_set(why, ERR_CONFIG, "cannot subscribe to %s: %s", topics[SOURCE_CDR], rd_kafka_err2str(err));
 }
 
 void source_close(struct source *s)
@@ -206,7 +207,9 @@ static void stray(struct source *s, rd_kafka_message_t *m)
 		return;
 	}
 	struct part *p = part_of(s, m->partition);
-	int t = strcmp(rd_kafka_topic_name(m->rkt), s->topics[SOURCE_CDR]) == 0 ? SOURCE_CDR : SOURCE_CONTROL;
+	int t = 0;
+	while (t < SOURCE_TOPICS - 1 && strcmp(rd_kafka_topic_name(m->rkt), s->topics[t]) != 0)
+		t++;
 	if (!p || !p->started) {
 		rd_kafka_message_destroy(m);
 		return;
@@ -277,7 +280,7 @@ enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURC
 		if (e)
 			return e;
 	}
-	rd_kafka_topic_partition_list_t *l = both(s, partition, offsets);
+	rd_kafka_topic_partition_list_t *l = all_topics(s, partition, offsets);
 	rd_kafka_error_t *error = rd_kafka_incremental_assign(s->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	if (error) {
@@ -366,13 +369,12 @@ enum err source_control_ends(struct source *s, const int32_t *partitions, int64_
 	return err ? err_set(why, ERR_AWAY, "kafka: ends of %s: %s", s->topics[SOURCE_CONTROL], rd_kafka_err2str(err)) : ERR_OK;
 }
 
-void source_follow(struct source *s, int32_t partition, int64_t cdr_next, int64_t control_next)
+void source_follow(struct source *s, int32_t partition, const int64_t next[SOURCE_TOPICS])
 {
-	int64_t offsets[SOURCE_TOPICS] = {cdr_next, control_next};
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(SOURCE_TOPICS);
 	for (int t = 0; t < SOURCE_TOPICS; t++)
-		if (offsets[t] >= 0)
-			rd_kafka_topic_partition_list_add(l, s->topics[t], partition)->offset = offsets[t];
+		if (next[t] >= 0)
+			rd_kafka_topic_partition_list_add(l, s->topics[t], partition)->offset = next[t];
 	if (l->cnt)
 		(void)rd_kafka_offsets_store(s->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kafka as a source: one consumer of one worker. Only the CDR topic is subscribed; partition i of the control topic is assigned beside
+/* Kafka as a source: one consumer of one worker. Only the CDR topic is subscribed; partition i of the control and relay topics is assigned beside
  * partition i of it, each at an offset that the caller names (from the store, never from Kafka).
  *
  * Assignment is deferred: in the rebalance callback the partitions are only noted, so that the state of a shard can be taken outside of it, with
@@ -17,10 +17,10 @@ struct source_hooks {
 	void *ctx;
 };
 
-enum source_topic { SOURCE_CDR, SOURCE_CONTROL, SOURCE_TOPICS };
+enum source_topic { SOURCE_CDR, SOURCE_CONTROL, SOURCE_RELAY, SOURCE_TOPICS };
 
-/* Subscribes. `partitions` of both topics must be equal (checked by the caller). */
-enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix,
+/* Subscribes to topics[SOURCE_CDR]. The partition counts of all must be equal (checked by the caller). Names are borrowed. */
+enum err source_open(const struct kafka_config *k, const char *const topics[SOURCE_TOPICS], const char *suffix,
 		     const struct source_hooks *hooks, struct source **out, struct err_text *why) MUST_CHECK;
 /* Leaves the group. The hooks are called for what is still held. */
 void source_close(struct source *s);
@@ -28,7 +28,7 @@ void source_close(struct source *s);
 /* Serves rebalances and errors; waits at most wait_ms for anything to happen. A fatal consumer error is returned. */
 enum err source_poll(struct source *s, int wait_ms, struct err_text *why) MUST_CHECK;
 
-/* Starts, or starts anew, both partitions at these offsets (RD_KAFKA_OFFSET_BEGINNING and _END too). ERR_GAP: an offset is not in the topic; `why` names
+/* Starts, or starts anew, the partition of every topic at these offsets (RD_KAFKA_OFFSET_BEGINNING and _END too). ERR_GAP: an offset is not in the topic; `why` names
  * both. With accept_gap the nearest end of the topic is taken and written back. */
 enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap,
 		      struct err_text *why) MUST_CHECK;
@@ -44,7 +44,7 @@ bool source_at_end(const struct source *s, int32_t partition, enum source_topic 
 enum err source_control_ends(struct source *s, const int32_t *partitions, int64_t *ends, size_t n, struct err_text *why) MUST_CHECK;
 
 /* For lag tools only: Kafka's own committed offset follows the store. */
-void source_follow(struct source *s, int32_t partition, int64_t cdr_next, int64_t control_next);
+void source_follow(struct source *s, int32_t partition, const int64_t next[SOURCE_TOPICS]);
 /* Messages between `next` and the end of the CDR partition as last seen; -1 unknown. */
 int64_t source_lag(const struct source *s, int32_t partition, int64_t next);
 /* True if the CDR topic has another partition count than at open. */

@@ -90,6 +90,23 @@ uint64_t sink_kafka_dead_letters_open(const struct sink_kafka *s, const void *ow
 /* The owner is gone: its acknowledgements are no longer reported. */
 void sink_kafka_forget(struct sink_kafka *s, void *owner);
 
+/* ---- relay: copies and facts for other shards; one per worker, used by that worker's thread alone ---- */
+
+struct sink_relay;
+#define RELAY_COPIES UINT64_MAX          /* in place of an outbox number: copies, awaited before the commit */
+#define RELAY_MESSAGE_BYTES (512u << 10) /* a sender packs up to about this */
+
+enum err sink_relay_open(const struct kafka_config *k, const char *topic, const char *suffix, sink_acked *acked, void *ctx,
+			 struct sink_relay **out, struct err_text *why) MUST_CHECK;
+void sink_relay_close(struct sink_relay *s);
+/* One packed message to one partition; copied. ERR_LIMIT: its queue is full, poll and try again. ERR_AWAY: this owner's cycle has to begin anew. */
+enum err sink_relay_send(struct sink_relay *s, int32_t partition, struct slice bytes, void *owner, uint64_t number,
+			 struct err_text *why) MUST_CHECK;
+/* Until all copies of this owner are acknowledged. ERR_AWAY: they were not; the cycle has to begin anew. */
+enum err sink_relay_await(struct sink_relay *s, void *owner, int64_t wait_ms, struct err_text *why) MUST_CHECK;
+void sink_relay_poll(struct sink_relay *s, int wait_ms);
+void sink_relay_forget(struct sink_relay *s, void *owner);
+
 /* ---- file sink: replay and the demo ---- */
 
 struct sink_file; /* the six .jsonl files of DESIGN section 11 in one folder */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/relay.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define RELAY_VERSION 1
+#define BLOCK_DIGITS 3 /* a block is a number without its last three */
+#define SOURCES_MAX 65536
+
+/* ---- which copies ---- */
+
+struct slice relay_block_key(struct slice number, struct arena *a)
+{
+	if (number.len < 3 + BLOCK_DIGITS)
+		return SLICE_NONE;
+	return arena_printf(a, "block:%.*s", (int)(number.len - BLOCK_DIGITS), number.p);
+}
+
+struct slice relay_account_key(struct slice tenant, struct slice account, struct arena *a)
+{
+	if (!account.len)
+		return SLICE_NONE;
+	if (tenant.len)
+		return arena_printf(a, "account:" SLICE_FMT "/" SLICE_FMT, SLICE_ARG(tenant), SLICE_ARG(account));
+	return arena_printf(a, "account:" SLICE_FMT, SLICE_ARG(account));
+}
+
+static void add(struct copy *out, uint32_t *n, enum copy_kind kind, struct slice key, const struct cdr *c, uint64_t caller)
+{
+	if (!key.len)
+		return;
+	out[*n] = (struct copy){
+		.kind = (uint8_t)kind, .offset = c->offset, .ordinal = kind, .key = key, .caller = caller, .event_ms = c->event_ms};
+	++*n;
+}
+
+/* A CDR makes at most one copy of a kind: the kind is its ordinal, whichever kinds are on. */
+uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX])
+{
+	uint32_t n = 0;
+	bool counts = c->use == CDR_COUNT;
+	if (set->relay.called != RELAY_CALLED_OFF && c->called_number.len)
+		add(out, &n, COPY_CALLED, c->called_number, c, counts ? c->caller_hash : 0);
+	if (set->relay.block && c->called_number.len)
+		add(out, &n, COPY_CALLED_BLOCK, relay_block_key(c->called_number, a), c, counts ? c->caller_hash : 0);
+	if (!counts)
+		return n;
+	uint32_t cohorts = n;
+	uint64_t caller = number_pack(c->calling_number);
+	if (set->relay.account)
+		add(out, &n, COPY_ACCOUNT, relay_account_key(c->tenant_id, c->account_id, a), c, caller);
+	if (set->relay.trunk && c->ingress_trunk.len)
+		add(out, &n, COPY_TRUNK, arena_printf(a, "trunk:" SLICE_FMT, SLICE_ARG(c->ingress_trunk)), c, caller);
+	if (set->relay.block)
+		add(out, &n, COPY_BLOCK, relay_block_key(c->calling_number, a), c, caller);
+	if (n > cohorts)
+		facts_of(c, &out[cohorts].facts);
+	for (uint32_t i = cohorts + 1; i < n; i++)
+		out[i].facts = out[cohorts].facts;
+	return n;
+}
+
+/* ---- packing ---- */
+
+void relay_pack_begin(struct relay_pack *p, bool facts, uint64_t source, int32_t partition)
+{
+	buf_reset(&p->bytes);
+	p->cnt = 0;
+	p->last_offset = 0;
+	buf_put_u8(&p->bytes, RELAY_VERSION);
+	buf_put_u8(&p->bytes, facts);
+	buf_put_u64(&p->bytes, source);
+	buf_put_varint(&p->bytes, (uint64_t)partition);
+	p->count_at = p->bytes.len;
+	buf_put_u32(&p->bytes, 0);
+}
+
+void relay_pack_add(struct relay_pack *p, const struct copy *c)
+{
+	struct buf *b = &p->bytes;
+	buf_put_u8(b, c->kind);
+	buf_put_zigzag(b, c->offset - p->last_offset);
+	p->last_offset = c->offset;
+	buf_put_varint(b, c->ordinal);
+	buf_put_slice(b, c->key);
+	buf_put_u64(b, c->caller);
+	if (c->kind == COPY_ACCOUNT || c->kind == COPY_TRUNK || c->kind == COPY_BLOCK)
+		facts_encode(&c->facts, b);
+	else
+		buf_put_zigzag(b, c->event_ms);
+	p->cnt++;
+}
+
+struct slice relay_pack_end(struct relay_pack *p)
+{
+	if (p->cnt == 0)
+		return SLICE_NONE;
+	for (int i = 0; i < 4; i++)
+		p->bytes.data[p->count_at + (size_t)i] = (uint8_t)(p->cnt >> (8 * i));
+	return buf_slice(&p->bytes);
+}
+
+/* ---- unpacking ---- */
+
+bool relay_open(struct slice bytes, struct relay_message *out)
+{
+	struct reader r = reader_of(bytes.p, bytes.len);
+	if (reader_u8(&r) != RELAY_VERSION)
+		return false;
+	*out = (struct relay_message){.facts = reader_u8(&r)};
+	out->source = reader_u64(&r);
+	out->partition = (int32_t)reader_varint(&r);
+	out->cnt = reader_u32(&r);
+	out->rest = r;
+	return !r.bad && out->partition >= 0 && out->cnt <= bytes.len;
+}
+
+bool relay_next(struct relay_message *m, struct copy *out)
+{
+	struct reader *r = &m->rest;
+	*out = (struct copy){.source = m->source, .partition = m->partition, .kind = reader_u8(r)};
+	out->offset = m->last_offset + reader_zigzag(r);
+	m->last_offset = out->offset;
+	out->ordinal = reader_varint(r);
+	out->key = reader_slice(r);
+	out->caller = reader_u64(r);
+	if (out->kind >= COPY_KIND_CNT || COPY_IS_FACT(out->kind) != m->facts || out->key.len == 0)
+		return false;
+	if (out->kind == COPY_ACCOUNT || out->kind == COPY_TRUNK || out->kind == COPY_BLOCK) {
+		if (!facts_decode(r, &out->facts))
+			return false;
+		out->event_ms = out->facts.end_ms;
+	} else {
+		out->event_ms = reader_zigzag(r);
+	}
+	return !r->bad;
+}
+
+/* ---- sources ---- */
+
+static int order(const struct relay_seen *a, uint64_t source, int32_t partition, uint8_t kind)
+{
+	if (a->source != source)
+		return a->source < source ? -1 : 1;
+	if (a->partition != partition)
+		return a->partition < partition ? -1 : 1;
+	return (a->kind > kind) - (a->kind < kind);
+}
+
+/* Where (source, partition, kind) stands or would stand. */
+static uint32_t place(const struct relay_marks *m, uint64_t source, int32_t partition, uint8_t kind)
+{
+	uint32_t lo = 0, hi = m->cnt;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (order(&m->v[mid], source, partition, kind) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+bool relay_mark(struct relay_marks *m, const struct copy *c)
+{
+	uint32_t i = place(m, c->source, c->partition, c->kind);
+	struct relay_seen *s = i < m->cnt ? &m->v[i] : NULL;
+	if (s && order(s, c->source, c->partition, c->kind) == 0) {
+		if (c->offset < s->offset || (c->offset == s->offset && c->ordinal <= s->ordinal))
+			return false;
+		s->offset = c->offset;
+		s->ordinal = c->ordinal;
+		return true;
+	}
+	if (m->cnt == m->cap) {
+		m->cap = m->cap ? 2 * m->cap : 16;
+		m->v = mem_realloc(m->v, m->cap * sizeof *m->v);
+	}
+	memmove(m->v + i + 1, m->v + i, (m->cnt - i) * sizeof *m->v);
+	m->v[i] = (struct relay_seen){c->source, c->partition, c->kind, c->offset, c->ordinal};
+	m->cnt++;
+	return true;
+}
+
+void relay_marks_encode(const struct relay_marks *m, struct buf *out)
+{
+	buf_put_varint(out, m->cnt);
+	for (uint32_t i = 0; i < m->cnt; i++) {
+		const struct relay_seen *s = &m->v[i];
+		bool same = i > 0 && m->v[i - 1].source == s->source;
+		buf_put_u8(out, (uint8_t)(s->kind | (same ? 0x80 : 0)));
+		if (!same)
+			buf_put_u64(out, s->source);
+		buf_put_varint(out, (uint64_t)s->partition);
+		buf_put_zigzag(out, s->offset);
+		buf_put_varint(out, s->ordinal);
+	}
+}
+
+bool relay_marks_decode(struct reader *r, struct relay_marks *out)
+{
+	uint64_t n = reader_varint(r), source = 0;
+	*out = (struct relay_marks){0};
+	if (n > SOURCES_MAX)
+		r->bad = true;
+	if (r->bad || n == 0)
+		return !r->bad;
+	out->cap = (uint32_t)n;
+	out->v = mem_zalloc(n * sizeof *out->v);
+	for (; out->cnt < n && !r->bad; out->cnt++) {
+		uint8_t kind = reader_u8(r);
+		if (!(kind & 0x80))
+			source = reader_u64(r);
+		struct relay_seen *s = &out->v[out->cnt];
+		s->source = source;
+		s->kind = kind & 0x7f;
+		s->partition = (int32_t)reader_varint(r);
+		s->offset = reader_zigzag(r);
+		s->ordinal = reader_varint(r);
+	}
+	if (!r->bad)
+		return true;
+	free(out->v);
+	*out = (struct relay_marks){0};
+	return false;
+}
