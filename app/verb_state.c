@@ -3,6 +3,7 @@
 #include "app/app.h"
 #include "app/dump.h"
 #include "app/peek.h"
+#include "app/state_look.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -92,16 +93,17 @@ int verb_state(int argc, char **argv)
 		shards = shards && o != 's';
 	}
 	const char *what = optind < argc ? argv[optind] : "";
-	bool dump = strcmp(what, "dump") == 0;
-	if (!dump && strcmp(what, "positions") != 0)
-		return verb_usage("state", "say what: dump or positions");
+	bool dump = strcmp(what, "dump") == 0, positions = strcmp(what, "positions") == 0;
+	bool stats = strcmp(what, "stats") == 0, check = strcmp(what, "check") == 0;
+	if (!dump && !positions && !stats && !check)
+		return verb_usage("state", "say what: dump, positions, stats or check");
 	if (!config)
 		return verb_usage("state", "-c FILE is missing");
 	struct peek r;
 	struct err_text why;
 	enum err e = peek_open(config, &r, &why);
 	if (!e)
-		e = dump_all(&r, shards, dump, &why);
+		e = stats ? state_stats(&r, &why) : check ? state_check(&r, &why) : dump_all(&r, shards, dump, &why);
 	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }

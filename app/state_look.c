@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/state_look.h"
+
+#include "scoring/scoring.h"
+#include "sinks/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOTTEST 10
+#define SIZES_MAX (64 << 10) /* a record is never longer */
+
+/* ---- visiting every shard ---- */
+
+typedef enum err look_shard(void *ctx, struct store_shard *h, const struct meta *m, struct err_text *why);
+
+static enum err each_shard(const struct peek *p, look_shard *look, void *ctx, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	for (int32_t i = 0; i < p->partitions && !e; i++) {
+		struct store_shard *h = NULL;
+		struct meta m;
+		bool found = false;
+		e = peek_shard(p, i, &h, why);
+		if (!e)
+			e = peek_meta(p, h, &m, &found, why);
+		if (!e && found)
+			e = look(ctx, h, &m, why);
+		if (h)
+			p->ops->shard_close(h);
+	}
+	return e;
+}
+
+/* ---- stats ---- */
+
+struct hot {
+	char key[SUBJECT_KEY_MAX + 1];
+	uint64_t calls;
+};
+
+struct stats {
+	const struct peek *peek;
+	uint32_t shards;
+	uint64_t kinds[4], bytes, outbox, timers, unreadable;
+	uint32_t *by_size; /* how many records of each length */
+	struct hot hottest[HOTTEST];
+};
+
+static void note_hot(struct stats *s, struct slice key, uint64_t calls)
+{
+	int i = HOTTEST;
+	while (i > 0 && calls > s->hottest[i - 1].calls)
+		i--;
+	if (i == HOTTEST)
+		return;
+	memmove(&s->hottest[i + 1], &s->hottest[i], (size_t)(HOTTEST - 1 - i) * sizeof s->hottest[0]);
+	s->hottest[i].calls = calls;
+	snprintf(s->hottest[i].key, sizeof s->hottest[i].key, SLICE_FMT, SLICE_ARG(key));
+}
+
+static enum err stats_record(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	struct stats *s = ctx;
+	struct subject sub;
+	struct err_text why;
+	(void)number;
+	s->bytes += value.len;
+	s->by_size[value.len < SIZES_MAX ? value.len : SIZES_MAX - 1]++;
+	s->kinds[subject_kind_of(key)]++;
+	if (record_decode(value, &sub, &why)) {
+		s->unreadable++;
+		return ERR_OK;
+	}
+	if (subject_kind_of(key) == SUBJECT_NUMBER)
+		note_hot(s, key, sub.calls);
+	subject_release(&sub);
+	return ERR_OK;
+}
+
+static enum err count_one(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	(void)key;
+	(void)value;
+	(void)number;
+	++*(uint64_t *)ctx;
+	return ERR_OK;
+}
+
+static enum err stats_shard(void *ctx, struct store_shard *h, const struct meta *m, struct err_text *why)
+{
+	struct stats *s = ctx;
+	const struct store_ops *ops = s->peek->ops;
+	(void)m;
+	s->shards++;
+	enum err e = ops->values(h, SPACE_RECORD, stats_record, s, why);
+	if (!e)
+		e = ops->outbox(h, count_one, &s->outbox, why);
+	return e ? e : ops->timers(h, count_one, &s->timers, why);
+}
+
+static uint32_t size_at(const struct stats *s, uint64_t total, double share)
+{
+	uint64_t want = (uint64_t)(share * (double)total), sum = 0;
+	for (uint32_t i = 0; i < SIZES_MAX; i++) {
+		sum += s->by_size[i];
+		if (sum > want || (sum == total && sum))
+			return i;
+	}
+	return 0;
+}
+
+static void print_stats(const struct stats *s)
+{
+	static const char *const kinds[] = {"numbers", "accounts", "trunks", "blocks"};
+	static const struct {
+		const char *name;
+		double share;
+	} points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}};
+	uint64_t total = s->kinds[0] + s->kinds[1] + s->kinds[2] + s->kinds[3];
+	struct buf b = {0};
+	struct json j;
+	json_init_buf(&j, &b);
+	json_open(&j, '{');
+	json_key(&j, "shards");
+	json_uint(&j, s->shards);
+	json_key(&j, "subjects");
+	json_uint(&j, total);
+	for (int i = 0; i < 4; i++) {
+		json_key(&j, kinds[i]);
+		json_uint(&j, s->kinds[i]);
+	}
+	json_key(&j, "record_bytes");
+	json_uint(&j, s->bytes);
+	json_key(&j, "record_size");
+	json_open(&j, '{');
+	json_key(&j, "mean");
+	json_uint(&j, total ? s->bytes / total : 0);
+	for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+		json_key(&j, points[i].name);
+		json_uint(&j, size_at(s, total, points[i].share));
+	}
+	json_close(&j, '}');
+	json_key(&j, "unreadable");
+	json_uint(&j, s->unreadable);
+	json_key(&j, "timers");
+	json_uint(&j, s->timers);
+	json_key(&j, "outbox");
+	json_uint(&j, s->outbox);
+	json_key(&j, "hottest");
+	json_open(&j, '[');
+	for (int i = 0; i < HOTTEST && s->hottest[i].calls; i++) {
+		json_open(&j, '{');
+		json_key(&j, "number");
+		json_string(&j, s->hottest[i].key);
+		json_key(&j, "calls");
+		json_uint(&j, s->hottest[i].calls);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	buf_put_u8(&b, '\n');
+	fwrite(b.data, 1, b.len, stdout);
+	buf_release(&b);
+}
+
+enum err state_stats(const struct peek *p, struct err_text *why)
+{
+	struct stats s = {.peek = p, .by_size = mem_zalloc(SIZES_MAX * sizeof(uint32_t))};
+	enum err e = each_shard(p, stats_shard, &s, why);
+	if (!e)
+		print_stats(&s);
+	free(s.by_size);
+	return e;
+}
+
+/* ---- check ---- */
+
+struct due {
+	struct slice key; /* owned by the arena */
+	int64_t due_ms;
+};
+
+struct dues {
+	struct arena arena;
+	struct due *v;
+	size_t cnt, cap;
+};
+
+struct check {
+	const struct peek *peek;
+	struct rules_scratch *scratch;
+	const struct meta *meta;
+	struct dues wanted, listed; /* timers by the records; timers of the list */
+	uint64_t records, timers, faults;
+};
+
+PRINTF_LIKE(2, 3)
+static void fault(struct check *c, const char *fmt, ...)
+{
+	va_list ap;
+	c->faults++;
+	fprintf(stderr, "ringfence: %s:%d: ", c->peek->set.topics.cdr, c->meta->partition);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static void dues_add(struct dues *d, struct slice key, int64_t due_ms)
+{
+	if (d->cnt == d->cap) {
+		d->cap = d->cap ? 2 * d->cap : 256;
+		d->v = mem_realloc(d->v, d->cap * sizeof *d->v);
+	}
+	d->v[d->cnt++] = (struct due){arena_copy(&d->arena, key), due_ms};
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return slice_cmp(((const struct due *)a)->key, ((const struct due *)b)->key);
+}
+
+static void unheard(void *ctx, struct event *e)
+{
+	(void)ctx;
+	(void)e;
+}
+
+static enum err check_record(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	struct check *c = ctx;
+	struct subject sub;
+	struct err_text why;
+	struct rules_view view;
+	(void)number;
+	c->records++;
+	if (record_decode(value, &sub, &why)) {
+		fault(c, SLICE_FMT ": %s", SLICE_ARG(key), why.text);
+		return ERR_OK;
+	}
+	struct rules_subject rs = {.key = key, .kind = subject_kind_of(key), .state = sub.state, .state_len = sub.state_len};
+	rules_scratch_reset(c->scratch);
+	if (rules_state_check(sub.state, sub.state_len, &why))
+		fault(c, SLICE_FMT ": %s", SLICE_ARG(key), why.text);
+	else if (rules_view(c->scratch, c->peek->rules, &rs, &view))
+		fault(c, SLICE_FMT ": its alerts and phase cannot be read", SLICE_ARG(key));
+	else if (view.due_ms != TIME_NONE)
+		dues_add(&c->wanted, key, view.due_ms);
+	if (sub.clock_ms != TIME_NONE && c->meta->cdr_clock_ms != TIME_NONE && subject_kind_of(key) == SUBJECT_NUMBER &&
+	    sub.clock_ms > c->meta->cdr_clock_ms)
+		fault(c, SLICE_FMT ": its clock is ahead of its shard's", SLICE_ARG(key));
+	subject_release(&sub);
+	return ERR_OK;
+}
+
+static enum err check_timer(void *ctx, struct slice key, struct slice value, int64_t due_ms)
+{
+	struct check *c = ctx;
+	(void)value;
+	c->timers++;
+	dues_add(&c->listed, key, due_ms);
+	return ERR_OK;
+}
+
+/* Both lists by key, side by side. */
+static void compare_timers(struct check *c)
+{
+	char a[TIME_TEXT_BYTES], b[TIME_TEXT_BYTES];
+	struct dues *w = &c->wanted, *l = &c->listed;
+	if (w->cnt)
+		qsort(w->v, w->cnt, sizeof *w->v, by_key);
+	if (l->cnt)
+		qsort(l->v, l->cnt, sizeof *l->v, by_key);
+	for (size_t i = 0, k = 0; i < w->cnt || k < l->cnt;) {
+		int order = i == w->cnt ? 1 : k == l->cnt ? -1 : slice_cmp(w->v[i].key, l->v[k].key);
+		if (order < 0)
+			fault(c, SLICE_FMT ": its record wants a timer at %s, there is none", SLICE_ARG(w->v[i].key),
+			      time_format(w->v[i].due_ms, a));
+		else if (order > 0)
+			fault(c, SLICE_FMT ": there is a timer at %s that its record does not want", SLICE_ARG(l->v[k].key),
+			      time_format(l->v[k].due_ms, a));
+		else if (w->v[i].due_ms != l->v[k].due_ms)
+			fault(c, SLICE_FMT ": its record wants a timer at %s, there is one at %s", SLICE_ARG(w->v[i].key),
+			      time_format(w->v[i].due_ms, a), time_format(l->v[k].due_ms, b));
+		i += order <= 0;
+		k += order >= 0;
+	}
+}
+
+static enum err check_shard(void *ctx, struct store_shard *h, const struct meta *m, struct err_text *why)
+{
+	struct check *c = ctx;
+	const struct store_ops *ops = c->peek->ops;
+	c->meta = m;
+	if (m->partitions != c->peek->partitions)
+		fault(c, "its state was made with %d partitions, the deployment has %d", m->partitions, c->peek->partitions);
+	if (m->cdr_next < 0 || m->control_next < 0 || m->relay_next < 0)
+		fault(c, "an input position is missing: it was taken and never read");
+	if (m->clock_ms < m->cdr_clock_ms)
+		fault(c, "its clock is behind its CDRs");
+	enum err e = ops->values(h, SPACE_RECORD, check_record, c, why);
+	if (!e)
+		e = ops->timers(h, check_timer, c, why);
+	if (!e)
+		compare_timers(c);
+	c->wanted.cnt = c->listed.cnt = 0;
+	arena_reset(&c->wanted.arena);
+	arena_reset(&c->listed.arena);
+	return e;
+}
+
+enum err state_check(const struct peek *p, struct err_text *why)
+{
+	struct check c = {.peek = p, .scratch = rules_scratch_new(&p->set.policy, unheard, NULL)};
+	arena_init(&c.wanted.arena, 64 << 10);
+	arena_init(&c.listed.arena, 64 << 10);
+	enum err e = each_shard(p, check_shard, &c, why);
+	if (!e)
+		printf("%llu records, %llu timers in %d shards: %llu faults\n", (unsigned long long)c.records, (unsigned long long)c.timers,
+		       p->partitions, (unsigned long long)c.faults);
+	rules_scratch_free(c.scratch);
+	arena_release(&c.wanted.arena);
+	arena_release(&c.listed.arena);
+	free(c.wanted.v);
+	free(c.listed.v);
+	if (!e && c.faults)
+		e = err_set(why, ERR_NO,
+			    "the stored state has %llu faults (above). Stop the service before a check: a commit in between looks like one",
+			    (unsigned long long)c.faults);
+	return e;
+}
