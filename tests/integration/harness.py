@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -610,3 +611,46 @@ def expect_equal_ends(mine, theirs):
     compare("numbers (newest of each)", latest_numbers(events), latest_numbers(other_events))
     compare("dead letters", dead_places(mine), dead_places(theirs))
     return shards, subjects, events
+
+
+def expect_oracle(stream, shards, subjects):
+    """The state against what was counted while the stream was made."""
+    counts = {c: sum(s[c] for s in shards.values()) for c in ("applied", "duplicates", "partial", "withheld")}
+    compare("counts against the stream's own", counts, {c: getattr(stream, c) for c in counts})
+    compare("lifetime against the stream's own", {k: s["lifetime"] for k, s in subjects.items() if s["kind"] == "number"}, stream.lifetime)
+
+
+# ---- feeding ----
+
+
+class Feeder(threading.Thread):
+    """Produces records at about `rate` a second in a thread of its own, so that things can happen in mid-stream."""
+
+    def __init__(self, kafka, topic, records, rate):
+        super().__init__(daemon=True)
+        self.kafka, self.topic, self.records, self.rate = kafka, topic, records, rate
+        self.sent = 0
+        self.error = None
+        self.start()
+
+    def run(self):
+        step = max(1, self.rate // 20)
+        producer = self.kafka.producer()
+        try:
+            while self.sent < len(self.records):
+                began = time.monotonic()
+                self.kafka.produce(self.topic, self.records[self.sent : self.sent + step], producer)
+                self.sent += step
+                time.sleep(max(0.0, step / self.rate - (time.monotonic() - began)))
+        except Exception as e:  # noqa: BLE001 (told by finish())
+            self.error = e
+
+    def expect_running(self, what):
+        expect(self.is_alive(), f"the stream had ended before {what}: the test shows nothing")
+
+    def wait_sent(self, share):
+        wait_until(f"{share:.0%} of the stream sent", lambda: self.sent >= share * len(self.records) or self.error, 120)
+
+    def finish(self, timeout_s=120):
+        self.join(timeout_s)
+        expect(not self.is_alive() and not self.error, f"the feeder failed: {self.error or 'not at its end'}")
