@@ -376,13 +376,14 @@ class Env:
 
     # -- configurations --
 
-    def config(self, name, store, deployment="test", group=None, cdr=None, out=None, properties=None, rules=None, sinks="", more=""):
+    def config(self, name, store, deployment="test", group=None, cdr=None, out=None, properties=None, rules=None, sinks="", more="",
+               redis_timeout="5s"):
         """Writes a configuration. `store`: a Redis, (Redis, db), the word memory, or a file name for the embedded one. Topics of its own are
         called <test>.<out>.<topic>."""
         if isinstance(store, Redis):
             store = (store, 0)
         if isinstance(store, tuple):
-            state = f"{{store: redis, redis: {{url: \"{store[0].url(store[1])}\", timeout: 5s}}}}"
+            state = f"{{store: redis, redis: {{url: \"{store[0].url(store[1])}\", timeout: {redis_timeout}}}}}"
         elif store == "memory":
             state = "{store: memory}"
         else:
