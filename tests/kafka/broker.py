@@ -12,6 +12,7 @@ or newer and Maven (Debian: default-jre-headless, maven); a JAVA in the environm
 """
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -83,6 +84,8 @@ def classpath():
     fresh = BUILD / f"classpath.{os.getpid()}"
     command = [_tool("mvn", "maven"), "-q", "-B", "-f", str(pom), "dependency:build-classpath", f"-Dmdep.outputFile={fresh}",
                "-Dmdep.includeScope=runtime"]
+    if not os.access(pwd.getpwuid(os.getuid()).pw_dir, os.W_OK):  # Maven does not ask HOME
+        command.append(f"-Dmaven.repo.local={BUILD / 'm2'}")
     print("fetching Kafka's jars with Maven (about 50 MB the first time)", file=sys.stderr)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0 or not fresh.exists():
