@@ -71,7 +71,7 @@ struct command {
 	enum command_verb verb;
 	struct slice id, number, account, by;
 	int64_t time_ms;
-	struct slice provider, carrier, label, note, called, add, device, result, step, outcome;
+	struct slice provider, carrier, label, note, called, device, result, step, outcome;
 	bool remove; /* contact: remove in place of add */
 	struct slice payload;
 	int64_t offset, produced_ms;
