@@ -74,7 +74,12 @@ static void varint_that_does_not_end_or_fit_is_bad(void **state)
 
 static void slice_longer_than_what_is_left_is_bad(void **state)
 {
-	struct reader r = reader_of("\x05" "abcd", 5), huge = reader_of("\xff\xff\xff\xff\x7f" "abcd", 9);
+	struct reader r = reader_of("\x05"
+				    "abcd",
+				    5),
+		      huge = reader_of("\xff\xff\xff\xff\x7f"
+				       "abcd",
+				       9);
 	(void)state;
 	assert_null(reader_slice(&r).p);
 	assert_true(r.bad);

@@ -81,10 +81,8 @@ static void crc32_has_its_check_value(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hash128_is_that_of_another_program),
-		cmocka_unit_test(hash128_of_every_byte_value_at_every_alignment),
-		cmocka_unit_test(hash64_is_the_second_half),
-		cmocka_unit_test(murmur2_is_that_of_kafka),
+		cmocka_unit_test(hash128_is_that_of_another_program), cmocka_unit_test(hash128_of_every_byte_value_at_every_alignment),
+		cmocka_unit_test(hash64_is_the_second_half),          cmocka_unit_test(murmur2_is_that_of_kafka),
 		cmocka_unit_test(crc32_has_its_check_value),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
