@@ -110,7 +110,7 @@ static enum err own_topic(const struct settings *set, rd_kafka_t *rk, const char
 	return e;
 }
 
-static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text *why)
+static enum err count_partitions(struct service *s, rd_kafka_t *rk, struct err_text *why)
 {
 	const struct settings *set = s->set;
 	enum err e = kafka_partition_count(rk, set->topics.cdr, KAFKA_WAIT_MS, &s->partitions, why);
@@ -119,8 +119,13 @@ static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text 
 			why, ERR_CONFIG,
 			"the CDR topic %s does not exist at %s: make it (its records keyed by calling number), or correct topics.cdr",
 			set->topics.cdr, set->kafka.brokers);
-	if (!e)
-		e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
+	return e;
+}
+
+static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text *why)
+{
+	const struct settings *set = s->set;
+	enum err e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
 	for (int t = 0; t < TOPIC_CNT && !e; t++)
 		e = own_topic(set, rk, set->topics.out.name[t], 0, s->partitions, t == TOPIC_NUMBERS, why);
 	return e;
@@ -146,25 +151,6 @@ static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_
 				    list->groups[i].members[0].client_host, s->set->store.kind == STORE_MEMORY ? "memory" : "embedded");
 	if (list)
 		rd_kafka_group_list_destroy(list);
-	return e;
-}
-
-static enum err look_at_kafka(struct service *s, struct err_text *why)
-{
-	rd_kafka_conf_t *conf;
-	char text[512];
-	enum err e = kafka_conf_producer(&s->set->kafka, "admin", &conf, why);
-	if (e)
-		return e;
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(why, ERR_CONFIG, "kafka: %s", text);
-	}
-	e = check_topics(s, rk, why);
-	if (!e)
-		e = check_alone(s, rk, why);
-	rd_kafka_destroy(rk);
 	return e;
 }
 
@@ -195,6 +181,29 @@ static enum err claim_deployment(struct service *s, struct err_text *why)
 				    set->topics.cdr, s->partitions, partitions, partitions, s->partitions);
 	}
 	arena_release(&a);
+	return e;
+}
+
+static enum err look_at_kafka(struct service *s, struct err_text *why)
+{
+	rd_kafka_conf_t *conf;
+	char text[512];
+	enum err e = kafka_conf_producer(&s->set->kafka, "admin", &conf, why);
+	if (e)
+		return e;
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		return err_set(why, ERR_CONFIG, "kafka: %s", text);
+	}
+	e = count_partitions(s, rk, why);
+	if (!e)
+		e = claim_deployment(s, why);
+	if (!e)
+		e = check_topics(s, rk, why);
+	if (!e)
+		e = check_alone(s, rk, why);
+	rd_kafka_destroy(rk);
 	return e;
 }
 
@@ -350,8 +359,6 @@ enum err service_run(struct settings *set, const struct service_config *c, struc
 	if (e)
 		return stopping(&s) && err_class(e) == ERR_CLASS_RETRY ? ERR_OK : e;
 	e = patiently(&s, look_at_kafka, why);
-	if (!e)
-		e = patiently(&s, claim_deployment, why);
 	if (!e) {
 		log_info("app", "deployment %s: topic %s with %d partitions, store %s, %u rules", set->deployment, set->topics.cdr,
 			 s.partitions, s.pipe.ops->name, rules_cnt(s.pipe.rules));
