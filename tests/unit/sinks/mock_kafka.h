@@ -94,8 +94,8 @@ static inline int64_t mock_committed(struct mock_kafka *k, const char *group, co
 	return offset < 0 ? -1 : offset;
 }
 
-/* Reads partition 0 of a topic from its beginning. */
-static inline rd_kafka_t *mock_reader(struct mock_kafka *k, const char *topic)
+/* Reads one partition of a topic from its beginning. Returns owned. */
+static inline rd_kafka_t *mock_reader(struct mock_kafka *k, const char *topic, int32_t partition)
 {
 	char text[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -106,7 +106,7 @@ static inline rd_kafka_t *mock_reader(struct mock_kafka *k, const char *topic)
 	assert_non_null(rk);
 	rd_kafka_poll_set_consumer(rk);
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(l, topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+	rd_kafka_topic_partition_list_add(l, topic, partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
 	assert_int_equal(rd_kafka_assign(rk, l), 0);
 	rd_kafka_topic_partition_list_destroy(l);
 	return rk;
