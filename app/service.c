@@ -323,6 +323,8 @@ static enum err stop_all(struct service *s, struct err_text *why)
 	enum err e = ERR_OK;
 	struct err_text text;
 	atomic_store(&s->stop, true);
+	for (uint32_t i = 0; i < s->webhook_cnt; i++)
+		webhook_stop_begin(s->webhooks[i], s->set->run.drain_ms);
 	for (uint32_t i = 0; i < s->worker_cnt; i++) {
 		enum err w = worker_join(s->workers[i], &text);
 		if (w && !e) {
