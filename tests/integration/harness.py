@@ -495,6 +495,15 @@ class Config:
 
     # -- what was said --
 
+    def wait_said(self, timeout_s=20):
+        """Waits until every event that was decided is on its topic."""
+
+        def said():
+            decided = sum(s["events"] for s in self.shards().values())
+            return len(self.events()) == decided
+
+        wait_until("all events are on their topics", said, timeout_s, 0.2)
+
     def events(self):
         """All events of the topics: id -> content, once. Two contents under one id are a failure."""
         found = {}

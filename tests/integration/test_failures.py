@@ -395,28 +395,40 @@ def test_embedded_beside_a_group(env):
     expect_oracle(stream, *config.dump())
 
 
-def test_topic_grew(env):
-    """All shards of a running group pause, with a message that names topic, counts and the way out; a start is refused."""
+def grown(env):
+    """A topic that had 4 partitions, 3000 CDRs of it applied, and then got 6; the process that applied them runs on."""
     stream = Stream(21, 6000)
     env.kafka.create(env.cdr)
     config = env.config("live", env.redis(), properties={"topic.metadata.refresh.interval.ms": "2000"})
     r = start(env, config)
     env.kafka.produce(env.cdr, stream.records[:3000])
     config.wait_read(60, r)
+    return config, r, stream.records[3000:]
+
+
+def test_topic_grew_while_running(env):
+    """All shards pause, with a message that names topic, counts and the way out."""
+    config, r, more = grown(env)
     env.kafka.grow(env.cdr, 6)
-    said = wait_until("the growth is said", lambda: r.lines(f"{env.cdr}.* 6 partitions") or not r.alive(), 40)
-    expect(r.lines(f"{env.cdr}.* 6 partitions"), f"it ended without a word about the growth: {said}")
-    line = r.lines(f"{env.cdr}.* 6 partitions")[0]
-    expect("4" in line and "new" in line, f"the message names no old count or no way out: {line}")
+    wait_until("the growth is said", lambda: r.lines(f"{env.cdr}.* 6 partitions") or not r.alive(), 40)
+    said = r.lines(f"{env.cdr}.* 6 partitions")
+    expect(said, "it ended without a word about the growth")
+    expect("4" in said[0] and "new" in said[0], f"the message names no old count or no way out: {said[0]}")
     stored = config.positions()
-    env.kafka.produce(env.cdr, stream.records[3000:])
+    env.kafka.produce(env.cdr, more)
     time.sleep(2)
     expect(config.positions() == stored, "shards went on after the topic grew")
+    expect(r.alive(), f"it ended ({r.process.poll()}); shards of a running group pause")
+    r.terminate()
+
+
+def test_topic_grew_before_start(env):
+    config, r, _ = grown(env)
+    r.terminate()
+    env.kafka.grow(env.cdr, 6)
     _, text = env.run(config, log="again.log").refused()
     expect("6 partitions" in text and "4" in text, f"the refusal names no counts:\n{text[-800:]}")
     expect(f"{config.control} anew" not in text, f"the refusal sends people the wrong way, the CDR topic is what grew:\n{text[-800:]}")
-    expect(r.alive(), f"it ended ({r.process.poll()}); shards of a running group pause")
-    r.terminate()
 
 
 def test_other_deployment_on_the_same_keys(env):

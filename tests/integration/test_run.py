@@ -155,7 +155,7 @@ def test_run_commands(env):
     config.wait_applied(35)
     wait_until("the rule alerts", lambda: [e for e in events_about(config, number) if e["topic"] == "alerts"], 20)
     expect(config.dump()[1][number]["phase"] == "active", "after a release rules alert but do not quarantine for a while")
-    wait_until("the outbox is empty", lambda: r.status("outbox") == "0", 20)
+    config.wait_said()
     newest = [m for m in env.kafka.read(config.topic("numbers")) if m.key() == number.encode()][-1]
     expect(newest.value() is None and event_of(newest, "numbers"), "plainly active again is a tombstone on ringfence.numbers")
 

@@ -134,7 +134,7 @@ def test_webhook_signed_events(env):
     r = start(env, config)
     env.kafka.produce(env.cdr, Stream(30, 15_000).records)
     config.wait_read(60, r)
-    wait_until("the outbox is empty", lambda: r.status("outbox") == "0", 20)
+    config.wait_said()
     expect_all_arrived(config, receiver)
     first = [g for g in receiver.got[:4]]
     ids = {header(g[2], "webhook-id") for g in first}
@@ -187,7 +187,7 @@ def test_webhook_receiver_returns(env):
     r = start(env, config)
     env.kafka.produce(env.cdr, stream.records[8000:])
     config.wait_read(60, r)
-    wait_until("the outbox is empty", lambda: r.status("outbox") == "0", 20)
+    config.wait_said()
     receiver = Receiver(port=port)
     env.to_end.append(receiver.close)
     expect_all_arrived(config, receiver)
