@@ -23,10 +23,16 @@ struct values {
 	struct config_list items;
 };
 
-#define ROW(path_, type_, member, dflt_, ...) \
-	{.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct values, member), .dflt = dflt_, .help = "Help.", __VA_ARGS__}
-#define ITEM(path_, type_, member, dflt_, ...) \
-	{.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct item, member), .dflt = dflt_, .help = "Help.", __VA_ARGS__}
+#define ROW(path_, type_, member, dflt_, ...)                                                                                     \
+	{                                                                                                                         \
+		.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct values, member), .dflt = dflt_, .help = "Help.", \
+		__VA_ARGS__                                                                                                       \
+	}
+#define ITEM(path_, type_, member, dflt_, ...)                                                                                  \
+	{                                                                                                                       \
+		.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct item, member), .dflt = dflt_, .help = "Help.", \
+		__VA_ARGS__                                                                                                     \
+	}
 
 static const struct config_key item_table[] = {
 	ITEM("name", STRING, name, NULL, .min = 1),
@@ -150,8 +156,8 @@ static void problem_names_line_column_key_and_what_would_do(void **state)
 		{"name: n\ntags: [a, '']", "f.yaml:2:11: tags: an entry must not be empty\n"},
 		{"name: n\nfree: [a]", "f.yaml:2:7: free: takes a map of names and values, as in {name: value}\n"},
 		{"name: n\nitems: [x]", "f.yaml:2:9: items[0]: takes a map, as in {name: value}\n"},
-		{"name: n\nitems: [{name: a}, {nme: b}]",
-		 "f.yaml:2:21: items[1].nme: unknown key; did you mean items[1].name?\nf.yaml:2:20: items[1].name: missing; it must be given: Help.\n"},
+		{"name: n\nitems: [{name: a}, {nme: b}]", "f.yaml:2:21: items[1].nme: unknown key; did you mean "
+							  "items[1].name?\nf.yaml:2:20: items[1].name: missing; it must be given: Help.\n"},
 		{"name: n\na: {size: 10}\na.size: 11", "f.yaml:3:1: a.size: given twice, first as size in line 2\n"},
 		{"name: ${RINGFENCE_TEST_UNSET}", "f.yaml:1:7: name: the environment variable RINGFENCE_TEST_UNSET is not set\n"},
 		{"name: '${}'", "f.yaml:1:7: name: \"${\" without a name and \"}\"; write \"$${\" for a plain \"${\"\n"},
@@ -230,10 +236,11 @@ static void secret_may_stand_in_a_file(void **state)
 
 static void what_is_printed_loads_again_and_hides_secrets(void **state)
 {
-	struct values v = load("name: \"q\\\"\\\\ $${HOME}\\n\\u00e9\"\n"
-			       "a: {password: hush, size: 64MiB, path: /p, deep: {count: 4}}\nwait: 1500ms\nshare: 0.1\nkind: fast\non: false\n"
-			       "free: {a.b: 'no', c: ''}\nitems: [{name: one, secret: hush}, {name: 'null', kind: green}]\n"),
-		      again = {0};
+	struct values
+		v = load("name: \"q\\\"\\\\ $${HOME}\\n\\u00e9\"\n"
+			 "a: {password: hush, size: 64MiB, path: /p, deep: {count: 4}}\nwait: 1500ms\nshare: 0.1\nkind: fast\non: false\n"
+			 "free: {a.b: 'no', c: ''}\nitems: [{name: one, secret: hush}, {name: 'null', kind: green}]\n"),
+		again = {0};
 	struct buf printed = {0}, twice = {0};
 	(void)state;
 	config_print(table, &v, &printed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/yaml.h"
 #include "base/buf.h"
+#include "base/yaml.h"
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
@@ -175,8 +175,14 @@ static void nearest_name_is_found_within_a_third_of_the_word(void **state)
 	static const struct {
 		const char *word, *near;
 	} cases[] = {
-		{"state.stroe", "state.store"}, {"State.Store", "state.store"}, {"kafka.broker", "kafka.brokers"}, {"ruls.file", "rules.files"},
-		{"di", "id"},                   {"x", NULL},                    {"", NULL},                        {"something.else", NULL},
+		{"state.stroe", "state.store"},
+		{"State.Store", "state.store"},
+		{"kafka.broker", "kafka.brokers"},
+		{"ruls.file", "rules.files"},
+		{"di", "id"},
+		{"x", NULL},
+		{"", NULL},
+		{"something.else", NULL},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
