@@ -52,13 +52,20 @@ void file_source_progress(const struct file_source *s, int64_t *done, int64_t *a
 
 /* ---- commands (DESIGN section 11) ---- */
 
-#define COMMANDS(X)                                                                                                       \
-	X(QUARANTINE, "quarantine")                                                                                       \
-	X(RELEASE, "release")                                                                                             \
-	X(FLAG, "flag")                                                                                                   \
-	X(CLEAR, "clear")                                                                                                 \
-	X(COMPLAINT, "complaint") X(NOTE, "note") X(CONTACT, "contact") X(CHECK, "check") X(DISPUTE_SENT, "dispute-sent") \
-		X(DISPUTE_REPLY, "dispute-reply") X(FORGET, "forget")
+/* clang-format off */
+#define COMMANDS(X)                       \
+	X(QUARANTINE, "quarantine")       \
+	X(RELEASE, "release")             \
+	X(FLAG, "flag")                   \
+	X(CLEAR, "clear")                 \
+	X(COMPLAINT, "complaint")         \
+	X(NOTE, "note")                   \
+	X(CONTACT, "contact")             \
+	X(CHECK, "check")                 \
+	X(DISPUTE_SENT, "dispute-sent")   \
+	X(DISPUTE_REPLY, "dispute-reply") \
+	X(FORGET, "forget")
+/* clang-format on */
 
 enum command_verb {
 #define X(n, name) COMMAND_##n,
