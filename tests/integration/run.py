@@ -25,8 +25,8 @@ REQUIREMENTS = HERE / "requirements.txt"
 MODULES = ("test_run", "test_copenhagen", "test_failures", "test_webhook", "test_rollback", "test_group", "test_crash")
 
 
-def ensure_packages():
-    """Goes on inside build/venv, made here if it is not there or was made for other requirements."""
+def ensure_packages(program=__file__):
+    """`program` goes on inside build/venv, made here if it is not there or was made for other requirements."""
     venv = ROOT / "build" / "venv"
     if Path(sys.prefix).resolve() == venv.resolve():
         return
@@ -40,7 +40,7 @@ def ensure_packages():
         subprocess.run([venv / "bin" / "pip", "-q", "--disable-pip-version-check", "install", "-r", str(REQUIREMENTS)], check=True)
         stamp.write_text(digest)
     python = str(venv / "bin" / "python")
-    os.execv(python, [python, str(Path(__file__).resolve()), *sys.argv[1:]])
+    os.execv(python, [python, str(Path(program).resolve()), *sys.argv[1:]])
 
 
 def find_binary(given):
