@@ -110,7 +110,7 @@ static enum err own_topic(const struct settings *set, rd_kafka_t *rk, const char
 	return e;
 }
 
-static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text *why)
+static enum err count_partitions(struct service *s, rd_kafka_t *rk, struct err_text *why)
 {
 	const struct settings *set = s->set;
 	enum err e = kafka_partition_count(rk, set->topics.cdr, KAFKA_WAIT_MS, &s->partitions, why);
@@ -119,8 +119,13 @@ static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text 
 			why, ERR_CONFIG,
 			"the CDR topic %s does not exist at %s: make it (its records keyed by calling number), or correct topics.cdr",
 			set->topics.cdr, set->kafka.brokers);
-	if (!e)
-		e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
+	return e;
+}
+
+static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text *why)
+{
+	const struct settings *set = s->set;
+	enum err e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
 	if (!e)
 		e = own_topic(set, rk, set->topics.relay, s->partitions, s->partitions, false, why);
 	for (int t = 0; t < TOPIC_CNT && !e; t++)
@@ -151,25 +156,6 @@ static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_
 	return e;
 }
 
-static enum err look_at_kafka(struct service *s, struct err_text *why)
-{
-	rd_kafka_conf_t *conf;
-	char text[512];
-	enum err e = kafka_conf_producer(&s->set->kafka, "admin", &conf, why);
-	if (e)
-		return e;
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(why, ERR_CONFIG, "kafka: %s", text);
-	}
-	e = check_topics(s, rk, why);
-	if (!e)
-		e = check_alone(s, rk, why);
-	rd_kafka_destroy(rk);
-	return e;
-}
-
 /* The store remembers which topic this deployment reads: a renamed one would begin from nothing, in silence. */
 static enum err claim_deployment(struct service *s, struct err_text *why)
 {
@@ -197,6 +183,29 @@ static enum err claim_deployment(struct service *s, struct err_text *why)
 				    set->topics.cdr, s->partitions, partitions, partitions, s->partitions);
 	}
 	arena_release(&a);
+	return e;
+}
+
+static enum err look_at_kafka(struct service *s, struct err_text *why)
+{
+	rd_kafka_conf_t *conf;
+	char text[512];
+	enum err e = kafka_conf_producer(&s->set->kafka, "admin", &conf, why);
+	if (e)
+		return e;
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		return err_set(why, ERR_CONFIG, "kafka: %s", text);
+	}
+	e = count_partitions(s, rk, why);
+	if (!e)
+		e = claim_deployment(s, why);
+	if (!e)
+		e = check_topics(s, rk, why);
+	if (!e)
+		e = check_alone(s, rk, why);
+	rd_kafka_destroy(rk);
 	return e;
 }
 
@@ -316,6 +325,8 @@ static enum err stop_all(struct service *s, struct err_text *why)
 	enum err e = ERR_OK;
 	struct err_text text;
 	atomic_store(&s->stop, true);
+	for (uint32_t i = 0; i < s->webhook_cnt; i++)
+		webhook_stop_begin(s->webhooks[i], s->set->run.drain_ms);
 	for (uint32_t i = 0; i < s->worker_cnt; i++) {
 		enum err w = worker_join(s->workers[i], &text);
 		if (w && !e) {
@@ -352,8 +363,6 @@ enum err service_run(struct settings *set, const struct service_config *c, struc
 	if (e)
 		return stopping(&s) && err_class(e) == ERR_CLASS_RETRY ? ERR_OK : e;
 	e = patiently(&s, look_at_kafka, why);
-	if (!e)
-		e = patiently(&s, claim_deployment, why);
 	if (!e) {
 		log_info("app", "deployment %s: topic %s with %d partitions, store %s, %u rules", set->deployment, set->topics.cdr,
 			 s.partitions, s.pipe.ops->name, rules_cnt(s.pipe.rules));

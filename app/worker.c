@@ -18,6 +18,7 @@
 #define TAKE_PAUSE_MOST_MS 5000
 #define COUNT_CHECK_S 10
 #define RELAY_WAIT_MS 60000
+#define COUNT_WAIT_MS 5000
 #define QUEUE_LEAST_BYTES (INT64_C(1) << 20) /* per partition, however many there are */
 
 struct slot { /* a partition that the group gave us */
@@ -48,6 +49,7 @@ struct worker {
 	struct mono_time count_at;
 	uint64_t fenced, records;
 	bool kafka_away; /* said once, and once again when it is back */
+	bool grown;      /* the CDR topic has more partitions than the state was made with: everything pauses */
 	enum err end;
 	struct err_text why;
 };
@@ -256,6 +258,15 @@ static bool fresh(const struct slot *s)
 	return s->shard && s->held_cnt && !s->end_known;
 }
 
+static void set_away(struct worker *w, bool away, const char *why)
+{
+	if (away && !w->kafka_away)
+		log_warn("ingest", "Kafka is away, the shards pause: %s", why);
+	else if (!away && w->kafka_away)
+		log_info("ingest", "Kafka is back");
+	w->kafka_away = away;
+}
+
 /* Asks once for all shards that fetched something where their control partitions end. */
 static enum err control_ends(struct worker *w, struct err_text *why)
 {
@@ -268,11 +279,7 @@ static enum err control_ends(struct worker *w, struct err_text *why)
 	if (n == 0)
 		return ERR_OK;
 	enum err e = source_control_ends(w->source, partitions, ends, n, why);
-	if (e && !w->kafka_away)
-		log_warn("ingest", "Kafka is away, the shards pause: %s", why->text);
-	else if (!e && w->kafka_away)
-		log_info("ingest", "Kafka is back");
-	w->kafka_away = e != ERR_OK;
+	set_away(w, e != ERR_OK, why->text);
 	for (size_t i = 0, k = 0; i < w->slot_cnt && k < n && !e; i++)
 		if (fresh(&w->slots[i])) {
 			w->slots[i].control_end = ends[k++];
@@ -330,30 +337,49 @@ static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_te
 	return e;
 }
 
-static enum err check_count(struct worker *w, struct err_text *why)
+/* A topic that grew: numbers would move between shards. All shards pause; a start is refused. */
+static void pause_all(struct worker *w, int32_t partitions)
 {
-	int32_t cdr = 0, control = 0;
+	log_error("app",
+		  "topic %s has %d partitions now, its state was made with %d: numbers would move between shards. All shards pause. Stop, "
+		  "publish into a new "
+		  "topic of %d partitions and start a new deployment on it, or make the topic anew with %d",
+		  w->pipe->settings->topics.cdr, partitions, w->config.partitions, partitions, w->config.partitions);
+	w->grown = true;
+	for (size_t i = 0; i < w->slot_cnt; i++)
+		if (w->slots[i].shard) {
+			drop(w, &w->slots[i]);
+			source_stop(w->source, w->slots[i].partition);
+		}
+}
+
+/* Now and then, and every second while Kafka is away: is it there, and has the topic the partitions that the state was made with? */
+static void check_kafka(struct worker *w)
+{
+	int32_t partitions = 0;
+	struct err_text why;
+	if (source_down(w->source))
+		set_away(w, true, "no broker is connected");
 	if (mono_now().ns < w->count_at.ns)
-		return ERR_OK;
-	w->count_at.ns = mono_now().ns + COUNT_CHECK_S * INT64_C(1000000000);
-	if (source_count(w->source, &cdr, &control, why) != ERR_OK)
-		return ERR_OK; /* Kafka is away: fetching says so */
-	if (cdr == w->config.partitions || cdr == 0)
-		return ERR_OK;
-	return err_set(why, ERR_FOREIGN,
-		       "topic %s has %d partitions now, its state was made with %d: numbers would move between shards. All shards of this "
-		       "process stop. Publish "
-		       "into a new topic of %d partitions and start a new deployment on it, or make the topic anew with %d",
-		       w->pipe->settings->topics.cdr, cdr, w->config.partitions, cdr, w->config.partitions);
+		return;
+	enum err e = source_count(w->source, w->kafka_away ? 1000 : COUNT_WAIT_MS, &partitions, &why);
+	w->count_at.ns = mono_now().ns + (e ? 1 : COUNT_CHECK_S) * INT64_C(1000000000);
+	if (e)
+		set_away(w, true, why.text);
+	else
+		set_away(w, false, NULL);
+	if (!e && partitions != 0 && partitions != w->config.partitions && !w->grown)
+		pause_all(w, partitions);
 }
 
 static enum err round_of_work(struct worker *w, bool *idle, struct err_text *why)
 {
-	enum err e = check_count(w, why);
+	enum err e = ERR_OK;
+	check_kafka(w);
 	*idle = true;
 	for (size_t i = 0; i < w->slot_cnt && !e; i++) {
 		struct slot *s = &w->slots[i];
-		if (s->mine && !s->shard && mono_now().ns >= s->take_at.ns)
+		if (s->mine && !s->shard && !w->grown && mono_now().ns >= s->take_at.ns)
 			e = take(w, s, why);
 		if (e || !s->shard || s->held_cnt || shard_paused(s->shard))
 			continue;

@@ -43,7 +43,6 @@ void days_to_civil(int64_t days, int64_t *year, int *month, int *day)
 }
 
 #define YEAR_0_MS (INT64_C(-719528) * DAY_MS)
-#define YEAR_10000_MS (INT64_C(2932897) * DAY_MS)
 
 char *time_format(int64_t ms, char out[TIME_TEXT_BYTES])
 {
@@ -153,10 +152,10 @@ bool duration_parse(struct slice t, int64_t *ms)
 	size_t next = 0;
 	uint32_t i = 0;
 	while (i < t.len) {
-		int64_t v = 0;
+		int64_t v = 0, part;
 		uint32_t from = i;
 		for (; i < t.len && t.p[i] >= '0' && t.p[i] <= '9'; i++) {
-			if (i - from > 11)
+			if (i - from > 17)
 				return false;
 			v = v * 10 + (t.p[i] - '0');
 		}
@@ -170,7 +169,8 @@ bool duration_parse(struct slice t, int64_t *ms)
 			next++;
 		if (next == UNITS)
 			return false;
-		sum += v * units[next++].ms;
+		if (__builtin_mul_overflow(v, units[next++].ms, &part) || __builtin_add_overflow(sum, part, &sum))
+			return false;
 	}
 	if (sum <= 0)
 		return false;

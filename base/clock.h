@@ -21,6 +21,7 @@
 
 #define TIME_NONE INT64_MIN /* absent */
 #define TIME_NEVER INT64_MAX
+#define YEAR_10000_MS (INT64_C(2932897) * DAY_MS) /* the first moment that RFC 3339 cannot write */
 
 struct event_time {
 	int64_t ms; /* since 1970-01-01T00:00:00Z */

@@ -1111,8 +1111,10 @@ void config_schema(const struct config_key *table, const char *title, struct buf
 	cJSON *named = cJSON_CreateObject();
 	cJSON_AddStringToObject(named, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	cJSON_AddStringToObject(named, "title", title);
-	while (root->child)
-		cJSON_AddItemToObject(named, root->child->string, cJSON_DetachItemViaPointer(root, root->child));
+	for (cJSON *c; (c = root->child) != NULL;) {
+		cJSON_DetachItemViaPointer(root, c);
+		cJSON_AddItemToObject(named, c->string, c);
+	}
 	char *text = cJSON_Print(named);
 	buf_puts(json, text);
 	buf_puts(json, "\n");

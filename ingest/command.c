@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands: few, so cJSON does it. Strict in what they need, tolerant of fields they do not know. */
 #include "base/file.h"
+#include "base/utf8.h"
 #include "ingest/ingest.h"
 
 #include <cjson/cJSON.h>
@@ -31,9 +32,12 @@ static struct slice text_of(const cJSON *o, const char *name, struct command *c,
 static void read_time(const cJSON *o, struct command *c, struct arena *a)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, "time");
-	if (cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 253402300800000.0)
+	bool ok = cJSON_IsString(v) && time_parse(slice_of(v->valuestring), &c->time_ms);
+	if (cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < (double)YEAR_10000_MS) {
 		c->time_ms = (int64_t)v->valuedouble;
-	else if (!cJSON_IsString(v) || !time_parse(slice_of(v->valuestring), &c->time_ms))
+		ok = true;
+	}
+	if (!ok || c->time_ms < 0 || c->time_ms >= YEAR_10000_MS)
 		refuse(c, a, "'time' is missing or not a time: epoch milliseconds or RFC 3339");
 }
 
@@ -51,6 +55,27 @@ static void read_verb(const cJSON *o, struct command *c, struct arena *a)
 			return;
 		}
 	refuse(c, a, "'command' is missing or not known");
+}
+
+/* {"remove": true}; any value but false and null says yes. */
+static bool flag_of(const cJSON *o, const char *name)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+	return v && !cJSON_IsNull(v) && !cJSON_IsFalse(v);
+}
+
+/* Nothing but blanks. */
+static bool only_blanks(const char *p, const char *end)
+{
+	while (p < end && memchr(" \t\r\n", *p, 4))
+		p++;
+	return p == end;
+}
+
+/* cJSON's texts end at a NUL: one written as an escape would cut a text silently. */
+static bool has_escaped_nul(struct slice s)
+{
+	return memmem(s.p, s.len, "\\u0000", 6) != NULL;
 }
 
 static void read_fields(const cJSON *o, struct command *c, struct arena *a)
@@ -76,7 +101,9 @@ static void read_fields(const cJSON *o, struct command *c, struct arena *a)
 	c->result = text_of(o, "result", c, a);
 	c->step = text_of(o, "step", c, a);
 	c->outcome = text_of(o, "outcome", c, a);
-	c->remove = cJSON_HasObjectItem(o, "remove");
+	c->remove = flag_of(o, "remove");
+	if (c->verb == COMMAND_CONTACT && c->remove == flag_of(o, "add"))
+		refuse(c, a, "'contact' needs either 'add' or 'remove'");
 }
 
 void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *c)
@@ -84,8 +111,10 @@ void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, 
 	*c = (struct command){.payload = payload, .produced_ms = produced_ms};
 	const char *end = NULL;
 	cJSON *o = payload.len <= 65536 ? cJSON_ParseWithLengthOpts(payload.p, payload.len, &end, false) : NULL;
-	if (!cJSON_IsObject(o))
+	if (!cJSON_IsObject(o) || !only_blanks(end, payload.p + payload.len))
 		refuse(c, a, "not a JSON object of at most 64 KiB");
+	else if (!utf8_valid(payload) || has_escaped_nul(payload))
+		refuse(c, a, "a text is not UTF-8, or holds a NUL character");
 	else
 		read_fields(o, c, a);
 	cJSON_Delete(o);

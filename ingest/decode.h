@@ -22,7 +22,9 @@ const struct field *field_find(struct slice name);
 const struct field *field_table(size_t *n);
 
 void cdr_clear(struct cdr *c);
-/* Puts a text (CSV cell, JSON string) or a number into its field. False: not a value of that field. */
+void field_clear(const struct field *f, struct cdr *c); /* absent again */
+/* Puts a text (CSV cell, JSON string) or a number into its field. False: not a value of that field. A text for a whole number may be written
+ * 16.0 (what tools make of a column with gaps). An enum value or attestation that is not known reads as absent. */
 bool field_set_text(const struct field *f, struct slice text, struct cdr *c);
 bool field_set_number(const struct field *f, int64_t v, struct cdr *c);
 

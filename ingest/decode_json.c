@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A flat scanner over one JSON object: one pass, no tree, no heap. Strings stay in the payload unless they hold an escape. The whole text is
- * checked, what is skipped too: a record that is not JSON must not half count. */
+ * checked, what is skipped too: a record that is not JSON must not half count.
+ *
+ * Decided here, where RFC 8259 leaves it open: a string that is not UTF-8 makes the record bad_json (it would make other programs' output
+ * unreadable); of two fields of one name the last counts, null included; a number for a whole-number field may be written 16.0, but 16.5
+ * and 1e3 are bad_field; more than DEPTH_MAX levels are bad_json. */
+#include "base/utf8.h"
 #include "ingest/decode.h"
 
 #define DEPTH_MAX 32
@@ -105,21 +110,39 @@ static struct slice unescape(struct scan *s, const char *p, const char *end)
 	return slice_make(out, (size_t)(o - out));
 }
 
+/* Skips what needs no look: ASCII but quote, backslash and control characters. Of eight bytes the lowest marked one is exact: the trick of
+ * subtracting 1 from each byte can only mark wrongly above a byte that is marked rightly. */
+static const char *plain_end(const char *p, const char *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	while (end - p >= 8) {
+		uint64_t v = utf8_load8(p), quote = v ^ ones * '"', back = v ^ ones * '\\';
+		uint64_t marked = (v | (v - ones * 0x20) | (quote - ones) | (back - ones)) & high;
+		if (marked)
+			return p + (__builtin_ctzll(marked) >> 3);
+		p += 8;
+	}
+	while (p < end && (signed char)*p >= 0x20 && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 /* Behind the opening quote. */
 static struct slice string(struct scan *s)
 {
 	const char *from = s->p, *p = from;
 	bool escaped = false;
-	for (; p < s->end && *p != '"'; p++) {
-		if ((unsigned char)*p < 0x20)
-			break;
+	size_t n = 1;
+	while ((p = plain_end(p, s->end)) < s->end && *p != '"' && n > 0) {
 		if (*p == '\\') {
 			escaped = true;
-			if (++p == s->end)
-				break;
+			n = s->end - p > 1 ? 2 : 0; /* what it escapes is checked by unescape */
+		} else {
+			n = (unsigned char)*p < 0x20 ? 0 : utf8_length((const uint8_t *)p, (size_t)(s->end - p));
 		}
+		p += n;
 	}
-	if (p >= s->end || *p != '"') {
+	if (p == s->end || *p != '"') {
 		s->bad = true;
 		return SLICE_NONE;
 	}
@@ -219,7 +242,7 @@ static void value(struct scan *s, const struct field *f, struct cdr *c)
 		number(s, &v, &whole);
 		s->wrong = s->wrong || (!s->bad && (!whole || !field_set_number(f, v, c)));
 	} else if (word(s, "null")) {
-		return;
+		field_clear(f, c);
 	} else {
 		s->wrong = true;
 		skip(s, 1);

@@ -124,6 +124,21 @@ void cdr_clear(struct cdr *c)
 	c->produced_ms = TIME_NONE;
 }
 
+void field_clear(const struct field *f, struct cdr *c)
+{
+	char *at = (char *)c + f->offset;
+	if (f->type == FIELD_STRING)
+		*(struct slice *)(void *)at = SLICE_NONE;
+	else if (f->type == FIELD_TIME)
+		*(int64_t *)(void *)at = TIME_NONE;
+	else if (f->type == FIELD_MS)
+		*(int64_t *)(void *)at = CDR_NONE;
+	else if (f->type == FIELD_INT)
+		*(int32_t *)(void *)at = 0;
+	else if (f->type != FIELD_SKIP)
+		*at = 0;
+}
+
 bool field_set_number(const struct field *f, int64_t v, struct cdr *c)
 {
 	char *at = (char *)c + f->offset;
@@ -142,6 +157,18 @@ bool field_set_number(const struct field *f, int64_t v, struct cdr *c)
 	}
 }
 
+/* "16.0" is 16; any other text is given back as it is. */
+static struct slice without_zero_fraction(struct slice t)
+{
+	const char *dot = t.len ? memchr(t.p, '.', t.len) : NULL;
+	if (!dot || dot + 1 == t.p + t.len || dot - t.p > 18)
+		return t;
+	for (const char *p = dot + 1; p < t.p + t.len; p++)
+		if (*p != '0')
+			return t;
+	return slice_make(t.p, (size_t)(dot - t.p));
+}
+
 bool field_set_text(const struct field *f, struct slice text, struct cdr *c)
 {
 	char *at = (char *)c + f->offset;
@@ -151,6 +178,7 @@ bool field_set_text(const struct field *f, struct slice text, struct cdr *c)
 		*(struct slice *)(void *)at = text;
 		return text.len <= f->limit;
 	case FIELD_ENUM:
+		*(uint8_t *)at = 0;
 		for (uint8_t i = 0; i < f->name_cnt; i++)
 			if (slice_is(text, f->names[i]))
 				*(uint8_t *)at = i;
@@ -159,9 +187,11 @@ bool field_set_text(const struct field *f, struct slice text, struct cdr *c)
 		*at = text.len == 1 && text.p[0] >= 'A' && text.p[0] <= 'C' ? text.p[0] : 0;
 		return true;
 	case FIELD_TIME:
+		text = without_zero_fraction(text);
 		return time_parse(text, &v) && field_set_number(f, v, c);
 	case FIELD_MS:
 	case FIELD_INT:
+		text = without_zero_fraction(text);
 		return text.len < 19 && time_parse(text, &v) && field_set_number(f, v, c);
 	default:
 		return true;

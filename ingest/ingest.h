@@ -52,12 +52,20 @@ void file_source_progress(const struct file_source *s, int64_t *done, int64_t *a
 
 /* ---- commands (DESIGN section 11) ---- */
 
-#define COMMANDS(X)                                                                                         \
-	X(QUARANTINE, "quarantine")                                                                         \
-	X(RELEASE, "release")                                                                               \
-	X(FLAG, "flag")                                                                                     \
-	X(CLEAR, "clear") X(COMPLAINT, "complaint") X(NOTE, "note") X(CONTACT, "contact") X(CHECK, "check") \
-		X(DISPUTE_SENT, "dispute-sent") X(DISPUTE_REPLY, "dispute-reply") X(FORGET, "forget")
+/* clang-format off */
+#define COMMANDS(X)                       \
+	X(QUARANTINE, "quarantine")       \
+	X(RELEASE, "release")             \
+	X(FLAG, "flag")                   \
+	X(CLEAR, "clear")                 \
+	X(COMPLAINT, "complaint")         \
+	X(NOTE, "note")                   \
+	X(CONTACT, "contact")             \
+	X(CHECK, "check")                 \
+	X(DISPUTE_SENT, "dispute-sent")   \
+	X(DISPUTE_REPLY, "dispute-reply") \
+	X(FORGET, "forget")
+/* clang-format on */
 
 enum command_verb {
 #define X(n, name) COMMAND_##n,
@@ -72,7 +80,7 @@ struct command {
 	enum command_verb verb;
 	struct slice id, number, account, by;
 	int64_t time_ms;
-	struct slice provider, carrier, label, note, called, add, device, result, step, outcome;
+	struct slice provider, carrier, label, note, called, device, result, step, outcome;
 	bool remove; /* contact: remove in place of add */
 	struct slice payload;
 	int64_t offset, produced_ms;

@@ -16,7 +16,11 @@ bool e164_valid(struct slice s)
 	return true;
 }
 
-/* Without visual separators, "00" in front as "+". Gives back its argument if that is E.164 already. */
+/* Shorter than any international call dialled with 011, longer than any national number that begins so (Buenos Aires, Delhi, Leeds). */
+#define LEAST_BEHIND_011 10
+
+/* Without visual separators, "00" in front as "+", and "011" if so many digits follow that it cannot be an area code. Gives back its argument
+ * if that is E.164 already. */
 static struct slice tidy(struct slice s, struct arena *a)
 {
 	if (!s.p || e164_valid(s) || s.len > 64)
@@ -24,19 +28,26 @@ static struct slice tidy(struct slice s, struct arena *a)
 	char *out = arena_alloc(a, s.len + 1u);
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s.len; i++)
-		if (!strchr(" -.()/", s.p[i]))
+		if (!memchr(" -.()/", s.p[i], 6))
 			out[n++] = s.p[i];
 	if (n > 2 && out[0] == '0' && out[1] == '0') {
 		out[1] = '+';
 		return slice_make(out + 1, n - 1);
+	}
+	if (n >= 3 + LEAST_BEHIND_011 && memcmp(out, "011", 3) == 0) {
+		out[2] = '+';
+		return slice_make(out + 2, n - 2);
 	}
 	return slice_make(out, n);
 }
 
 static bool says_withheld(struct slice raw)
 {
-	static const char *const words[] = {
-		"anonymous", "anonymous@anonymous.invalid", "restricted", "unavailable", "private", "withheld", "unknown", "blocked"};
+	static const char *const words[] = {"anonymous", "restricted", "unavailable", "private", "withheld", "unknown", "blocked"};
+	static const char nobody[] = "@anonymous.invalid"; /* RFC 3323: whatever stands before it */
+	uint32_t tail = sizeof nobody - 1;
+	if (raw.len >= tail && strncasecmp(raw.p + raw.len - tail, nobody, tail) == 0)
+		return true;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (raw.len == strlen(words[i]) && strncasecmp(raw.p, words[i], raw.len) == 0)
 			return true;
@@ -90,10 +101,11 @@ static bool in(int32_t v, const int16_t *list, size_t n)
 }
 #define IN(v, ...) in(v, (const int16_t[]){__VA_ARGS__}, sizeof((const int16_t[]){__VA_ARGS__}) / sizeof(int16_t))
 
+/* A final answer: 200 or above. */
 static enum disposition by_sip(int32_t sip, int32_t q850)
 {
 	if (sip < 300)
-		return sip >= 200 ? DISPOSITION_ANSWERED : DISPOSITION_UNKNOWN;
+		return DISPOSITION_ANSWERED;
 	if (sip == 487)
 		return IN(q850, 18, 19, 102) ? DISPOSITION_NO_ANSWER : DISPOSITION_CANCELLED;
 	if (IN(sip, 408, 480))
@@ -128,7 +140,7 @@ enum disposition disposition_of(const struct cdr *c)
 		return (enum disposition)c->disposition;
 	if (c->answer_ms != TIME_NONE || (c->billable_ms != CDR_NONE && c->billable_ms > 0))
 		return DISPOSITION_ANSWERED;
-	if (c->sip_status)
+	if (c->sip_status >= 200) /* a provisional one (180, 183) says nothing about the end */
 		return by_sip(c->sip_status, c->q850_cause);
 	if (c->q850_cause)
 		return by_q850(c->q850_cause);
@@ -165,10 +177,9 @@ static void set_times(struct cdr *c)
 		c->ring_ms = at_least_0(until_ms - c->ring_at_ms);
 }
 
-#define YEAR_9999_MS INT64_C(253402300800000)
 static bool time_sane(int64_t ms)
 {
-	return ms == TIME_NONE || (ms >= 0 && ms < YEAR_9999_MS);
+	return ms == TIME_NONE || (ms >= 0 && ms < YEAR_10000_MS);
 }
 
 void cdr_set_id(struct cdr *c, struct slice id)

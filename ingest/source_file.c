@@ -3,6 +3,7 @@
  * when it holds no whole line any more. Memory: the chunk, whatever the size of the file. */
 #include "ingest/decode.h"
 
+#include "base/utf8.h"
 #include "base/yaml.h"
 
 #include <errno.h>
@@ -112,14 +113,16 @@ static enum err read_zstd(struct file_source *s, void *to, size_t max, size_t *n
 		enum err e = refill_packed(s, why);
 		if (e)
 			return e;
-		if (s->packed_to == 0) {
-			*n = 0;
-			return s->frame_open ? broken(s, "the file breaks off", why) : ERR_OK;
-		}
+		*n = 0;
+		bool at_end = s->packed_to == 0;
+		if (at_end && !s->frame_open)
+			return ERR_OK;
 		ZSTD_inBuffer in = {s->packed, s->packed_to, s->packed_from};
 		size_t r = ZSTD_decompressStream(s->zstd, &out, &in);
 		if (ZSTD_isError(r))
 			return broken(s, ZSTD_getErrorName(r), why);
+		if (at_end && out.pos == 0 && r != 0) /* it had nothing more in its buffer either */
+			return broken(s, "the file breaks off", why);
 		s->frame_open = r != 0;
 		s->packed_from = in.pos;
 	}
@@ -150,17 +153,19 @@ static enum err refill(struct file_source *s, struct err_text *why)
 
 /* ---- lines ---- */
 
-/* The end of the line or CSV row that begins at `from`: its newline, or NULL. In CSV a newline inside quotes does not count. */
+/* The end of the line or CSV row that begins at `from`: its newline, or NULL. In CSV a newline inside quotes does not count; a quote in the
+ * middle of a cell without quotes is a letter like others, as in csv_cell(). */
 static const char *line_end(const struct file_source *s)
 {
 	const char *p = s->chunk + s->from, *end = s->chunk + s->to;
 	if (!s->csv)
 		return memchr(p, '\n', (size_t)(end - p));
-	for (bool quoted = false; p < end; p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		else if (*p == '\n' && !quoted)
+	for (bool quoted = false, begins = true; p < end; p++) {
+		if (*p == '\n' && !quoted)
 			return p;
+		if (*p == '"' && (quoted || begins))
+			quoted = !quoted;
+		begins = *p == ',' || *p == '"'; /* a quote behind the closing one opens again: it was a doubled one */
 	}
 	return NULL;
 }
@@ -179,7 +184,8 @@ static bool take_line(struct file_source *s, struct slice *line)
 		s->from = nl ? (size_t)(nl + 1 - s->chunk) : s->to;
 		if (skipped)
 			continue;
-		s->line++;
+		if (s->line++ == 0 && end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+			p += 3; /* a byte order mark, as spreadsheets write it */
 		if (end > p && end[-1] == '\r')
 			end--;
 		*line = slice_make(p, (size_t)(end - p));
@@ -234,6 +240,8 @@ static void decode_csv(const struct file_source *s, struct slice row, struct are
 	c->payload = row;
 	if ((int64_t)row.len > s->config.max_record_bytes)
 		c->reason = REASON_TOO_LONG;
+	else if (!utf8_valid(row))
+		c->reason = REASON_BAD_ROW;
 	for (; more && c->reason == REASON_OK; i++) {
 		struct slice cell;
 		if (i == s->column_cnt || !csv_cell(&p, end, a, &cell, &more))
@@ -281,6 +289,9 @@ static enum err read_header(struct file_source *s, struct err_text *why)
 		const struct field *f = field_find(name);
 		if (!f && !(name.len > 11 && memcmp(name.p, "attributes.", 11) == 0))
 			e = bad_column(s, name, why);
+		for (size_t i = 0; f && f->type != FIELD_SKIP && i < s->column_cnt; i++)
+			if (s->columns[i] == f)
+				e = err_set(why, ERR_INPUT, "%s:1: the column '%s' stands there twice", s->path, f->name);
 		s->columns[s->column_cnt++] = f && f->type != FIELD_SKIP ? f : NULL;
 	}
 	arena_release(&a);
@@ -366,13 +377,21 @@ void file_source_close(struct file_source *s)
 	free(s);
 }
 
+static bool blank_line(struct slice line)
+{
+	uint32_t i = 0;
+	while (i < line.len && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return i == line.len;
+}
+
 enum err file_source_read(struct file_source *s, struct arena *a, struct cdr *out, size_t max, size_t *n, struct err_text *why)
 {
 	struct slice line;
 	*n = 0;
 	for (;;) {
 		while (*n < max && take_line(s, &line)) {
-			if (line.len == 0)
+			if (blank_line(line))
 				continue;
 			struct cdr *c = &out[(*n)++];
 			if (s->csv)

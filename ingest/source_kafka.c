@@ -34,7 +34,8 @@ struct source {
 	struct source_hooks hooks;
 	struct part *parts;
 	size_t part_cnt;
-	int wake; /* eventfd: a queue became non-empty */
+	int wake;  /* eventfd: a queue became non-empty */
+	bool down; /* no broker is connected, as the consumer last said */
 	enum err fatal;
 	struct err_text why;
 };
@@ -122,6 +123,24 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 	rd_kafka_topic_partition_list_destroy(none);
 }
 
+/* On the thread that polls. */
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+	struct source *s = opaque;
+	(void)rk;
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		s->down = true;
+	else if (err != RD_KAFKA_RESP_ERR__FATAL)
+		log_debug("ingest", "kafka: %s", reason);
+}
+
+bool source_down(struct source *s)
+{
+	bool down = s->down;
+	s->down = false;
+	return down;
+}
+
 static enum err asker_open(const struct kafka_config *k, const char *suffix, rd_kafka_t **out, struct err_text *why)
 {
 	rd_kafka_conf_t *conf;
@@ -149,6 +168,7 @@ enum err source_open(const struct kafka_config *k, const char *cdr, const char *
 	*s = (struct source){.hooks = *hooks, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
 	memcpy(s->topics, topics, sizeof s->topics);
 	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, s);
 	s->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
 	if (!s->rk) {
@@ -241,6 +261,22 @@ enum err source_poll(struct source *s, int wait_ms, struct err_text *why)
 
 /* ---- starting at an offset ---- */
 
+static int64_t nearest(int64_t offset, int64_t low, int64_t high)
+{
+	return offset < low ? low : offset > high ? high : offset;
+}
+
+static enum err gap(const struct source *s, int t, int32_t partition, int64_t offset, int64_t low, int64_t high, struct err_text *why)
+{
+	return err_set(why, ERR_GAP,
+		       "%s:%d: the stored position is offset %lld, but the topic holds %lld to %lld: %s. To go on at offset %lld and "
+		       "accept the gap, start "
+		       "once with --accept-gap",
+		       s->topics[t], partition, (long long)offset, (long long)low, (long long)high,
+		       offset < low ? "retention removed records that were never read" : "the topic was made anew, or lost records",
+		       (long long)nearest(offset, low, high));
+}
+
 static enum err check_range(struct source *s, int t, int32_t partition, int64_t *offset, bool accept_gap, struct err_text *why)
 {
 	int64_t low, high;
@@ -253,19 +289,11 @@ static enum err check_range(struct source *s, int t, int32_t partition, int64_t 
 		*offset = high;
 	if (*offset >= low && *offset <= high)
 		return ERR_OK;
-	int64_t nearest = *offset < low ? low : high;
 	if (!accept_gap)
-		return err_set(why, ERR_GAP,
-			       "%s:%d: the stored position is offset %lld, but the topic holds %lld to %lld: %s. To go on at offset %lld "
-			       "and accept the gap, start "
-			       "once with --accept-gap",
-			       s->topics[t], partition, (long long)*offset, (long long)low, (long long)high,
-			       *offset < low ? "retention removed records that were never read"
-					     : "the topic was made anew, or lost records",
-			       (long long)nearest);
+		return gap(s, t, partition, *offset, low, high, why);
 	log_warn("ingest", "%s:%d: going on at offset %lld in place of %lld: the gap was accepted", s->topics[t], partition,
-		 (long long)nearest, (long long)*offset);
-	*offset = nearest;
+		 (long long)nearest(*offset, low, high), (long long)*offset);
+	*offset = nearest(*offset, low, high);
 	return ERR_OK;
 }
 
@@ -300,8 +328,18 @@ enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURC
 
 /* ---- reading ---- */
 
+/* Retention overtook the reader, or the topic was made anew under it. */
+static enum err overtaken(struct source *s, int t, const rd_kafka_message_t *m, struct err_text *why)
+{
+	int64_t low = -1, high = -1;
+	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(s->asker, s->topics[t], m->partition, &low, &high, ROUND_TRIP_MS);
+	if (err)
+		return err_set(why, ERR_AWAY, "kafka: offsets of %s:%d: %s", s->topics[t], m->partition, rd_kafka_err2str(err));
+	return gap(s, t, m->partition, m->offset, low, high, why);
+}
+
 /* Errors come as messages: the end of a partition, a gap, or something that passes. Keeps only records; returns how many. */
-static size_t keep_records(struct source *s, struct feed *f, rd_kafka_message_t **m, size_t n, enum err *e, struct err_text *why)
+static size_t keep_records(struct source *s, int t, struct feed *f, rd_kafka_message_t **m, size_t n, enum err *e, struct err_text *why)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -313,15 +351,11 @@ static size_t keep_records(struct source *s, struct feed *f, rd_kafka_message_t 
 		if (m[i]->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			f->at_end = true;
 		else if (m[i]->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || m[i]->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
-			*e = err_set(
-				why, ERR_GAP,
-				"%s:%d: offset %lld is not in the topic any more (%s). To accept the gap, start once with --accept-gap",
-				rd_kafka_topic_name(m[i]->rkt), m[i]->partition, (long long)m[i]->offset, rd_kafka_message_errstr(m[i]));
+			*e = overtaken(s, t, m[i], why);
 		else
 			log_warn("ingest", "kafka: %s", rd_kafka_message_errstr(m[i]));
 		rd_kafka_message_destroy(m[i]);
 	}
-	(void)s;
 	return kept;
 }
 
@@ -345,7 +379,7 @@ enum err source_fetch(struct source *s, int32_t partition, enum source_topic t, 
 		if (more > 0)
 			got += (size_t)more;
 	}
-	*n = keep_records(s, f, out, got, &e, why);
+	*n = keep_records(s, (int)t, f, out, got, &e, why);
 	return e;
 }
 
@@ -388,8 +422,7 @@ int64_t source_lag(const struct source *s, int32_t partition, int64_t next)
 	return high > next ? high - next : 0;
 }
 
-enum err source_count(struct source *s, int32_t *cdr, int32_t *control, struct err_text *why)
+enum err source_count(struct source *s, int timeout_ms, int32_t *cdr, struct err_text *why)
 {
-	enum err e = kafka_partition_count(s->asker, s->topics[SOURCE_CDR], ROUND_TRIP_MS, cdr, why);
-	return e ? e : kafka_partition_count(s->asker, s->topics[SOURCE_CONTROL], ROUND_TRIP_MS, control, why);
+	return kafka_partition_count(s->asker, s->topics[SOURCE_CDR], timeout_ms, cdr, why);
 }

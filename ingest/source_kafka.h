@@ -47,7 +47,9 @@ enum err source_control_ends(struct source *s, const int32_t *partitions, int64_
 void source_follow(struct source *s, int32_t partition, const int64_t next[SOURCE_TOPICS]);
 /* Messages between `next` and the end of the CDR partition as last seen; -1 unknown. */
 int64_t source_lag(const struct source *s, int32_t partition, int64_t next);
-/* True if the CDR topic has another partition count than at open. */
-enum err source_count(struct source *s, int32_t *cdr, int32_t *control, struct err_text *why) MUST_CHECK;
+/* The partition count of the CDR topic now; 0: it is gone. */
+enum err source_count(struct source *s, int timeout_ms, int32_t *cdr, struct err_text *why) MUST_CHECK;
+/* True once after all brokers went away. */
+bool source_down(struct source *s);
 
 #endif

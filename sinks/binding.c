@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sinks/binding.h"
 
+#include <strings.h>
+
 static void add(rd_kafka_headers_t *h, const char *name, struct slice value)
 {
 	if (value.p)
@@ -30,6 +32,15 @@ static struct slice header(const rd_kafka_headers_t *h, const char *name)
 	return slice_make(value, size);
 }
 
+/* Absent counts as JSON, as in CloudEvents. "application/json; charset=UTF-8" passes, "application/cloudevents+json" (structured mode) does not. */
+static bool is_json(struct slice content_type)
+{
+	static const char json[] = "application/json";
+	size_t n = sizeof json - 1;
+	return !content_type.p || (content_type.len >= n && strncasecmp(content_type.p, json, n) == 0 &&
+				   (content_type.len == n || content_type.p[n] == ';' || content_type.p[n] == ' '));
+}
+
 enum err message_from_kafka(const rd_kafka_message_t *rkm, enum event_topic topic, struct message *out)
 {
 	rd_kafka_headers_t *h = NULL;
@@ -48,7 +59,8 @@ enum err message_from_kafka(const rd_kafka_message_t *rkm, enum event_topic topi
 		m.key = slice_make(rkm->key, rkm->key_len);
 	if (rkm->payload && rkm->len)
 		m.data = slice_make(rkm->payload, rkm->len);
-	if (!slice_is(header(h, "ce_specversion"), "1.0") || m.id.len == 0 || m.type.len == 0 || m.source.len == 0)
+	if (!is_json(header(h, "content-type")) || !slice_is(header(h, "ce_specversion"), "1.0") || m.id.len == 0 || m.type.len == 0 ||
+	    m.source.len == 0)
 		return ERR_INPUT;
 	*out = m;
 	return ERR_OK;

@@ -2,6 +2,7 @@
 /* Input that cannot be used, kept with its reason: as a Kafka message whose key, value and headers are the original ones, or as a line. */
 #include "sinks/dead_letter.h"
 
+#include "base/utf8.h"
 #include "sinks/crypto.h"
 #include "sinks/json.h"
 

@@ -39,7 +39,4 @@ void json_null(struct json *j);
 void json_time(struct json *j, int64_t ms);    /* RFC 3339; TIME_NONE and TIME_NEVER: null */
 void json_raw(struct json *j, struct slice s); /* JSON text as it is */
 
-/* True if all of `s` is UTF-8 (no surrogates, nothing overlong). */
-bool utf8_valid(struct slice s);
-
 #endif

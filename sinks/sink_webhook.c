@@ -3,55 +3,65 @@
  *
  * DESIGN
  *   Kafka is the buffer: an event's offset is stored only after its delivery, so a receiver that is away for a day gets the day's events when it is
- *   back, and no shard ever waits for it. One event is under way at a time, which keeps the order of a number's events.
+ *   back, and no shard ever waits for it. One event is under way at a time, which keeps the order of a number's events. While one is tried
+ *   again all partitions are paused, those that a rebalance brings meanwhile too, and the consumer is polled, so that the group keeps us.
+ *
+ * GUARANTEES
+ *   At least once, the same id and the same bytes each time. An event comes twice when its answer was lost, when its partition went to another process
+ *   while it was under way, and after a crash (up to 5 s of events, the interval at which Kafka gets the offsets).
  *
  * OUTCOMES
  *   2xx                          delivered
  *   410                          the receiver does not want this any more: the sink stops, its position stays
- *   408, 429, 5xx, no answer     tried again for ever: retry_first, doubling with jitter up to retry_most, or as Retry-After says
+ *   408, 429, 5xx, no answer     tried again for ever: retry_first, doubling with jitter up to retry_most, or as Retry-After says (at most a day)
  *   all others, 3xx too          refused: logged, counted, passed over (redirects are never followed)
+ *   What is no CloudEvent is logged, counted, passed over; a tombstone says nothing to a person and is passed over.
  *
- * ADDRESSES
- *   Checked on the socket address that is about to be connected, after name resolution, so DNS cannot change its mind in between. Proxies of the
- *   environment are not used: their address would be the one that is checked. */
+ * BOUNDS
+ *   Memory: librdkafka's queue (QUEUE_KBYTES and one fetch on top), one body, and the stash: what had left the queue when the pause began.
+ *   Stop: within drain_ms, whether receiver and Kafka answer or not. */
 #include "sinks/sinks.h"
 
 #include "base/log.h"
 #include "sinks/crypto.h"
+#include "sinks/http.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define POLL_MS 200
-#define RESPONSE_BYTES_MAX (64 << 10)
-#define RETRY_AFTER_MOST_MS HOUR_MS
+#define POLL_MS 100
+#define RETRY_AFTER_MOST_MS DAY_MS
 #define QUEUE_KBYTES "4096"
 #define LOG_EVERY_S 30.0
+#define LEAVE_MS 10000          /* leaving the group on our own account (410) */
+#define LEAVE_SHARE_MOST_MS 500 /* of drain_ms, kept for leaving the group */
+#define ID_BYTES_MAX 256
 
 struct webhook {
-	struct webhook_config config;
-	char *name, *url; /* owned */
-	struct buf key;   /* of the signature */
-	const char *topic_name[TOPIC_CNT];
+	struct webhook_config config;      /* numbers and switches; its strings are not looked at after the start */
+	char *name, *origin;               /* owned; the origin stands for the URL in logs */
+	struct buf key;                    /* of the signature */
+	const char *topic_name[TOPIC_CNT]; /* borrowed */
 	bool wanted[TOPIC_CNT];
 	rd_kafka_t *rk;
-	CURL *curl;
+	struct http *http;
 	pthread_t thread;
 	_Atomic bool stop;
-	_Atomic int64_t stop_ns; /* monotonic: requests under way are cut off then */
-	_Atomic uint64_t delivered, retried, refused;
+	_Atomic int64_t stop_ns; /* monotonic: everything has ended by then */
+	_Atomic uint64_t delivered, retried, refused, skipped;
 	_Atomic bool disabled;
+	/* the thread's own */
 	bool failing; /* said once, and once again when it is back */
 	struct log_limit limit;
 	struct buf body, signature;
-	size_t response_bytes;
-	bool address_refused;
+	const rd_kafka_message_t *current; /* under way */
+	bool lost;                         /* its partition has been taken away */
+	bool paused;
+	bool left;                  /* the group; else the client cannot be destroyed in a moment */
 	rd_kafka_message_t **stash; /* came while another one was tried again */
 	size_t stash_cnt, stash_cap;
 };
@@ -97,172 +107,66 @@ enum err webhook_sign(const char *secret, struct slice id, int64_t timestamp_s, 
 	return e;
 }
 
-/* ---- addresses ---- */
-
-static bool private_v4(uint32_t a)
-{
-	static const struct {
-		uint32_t net, bits;
-	} nets[] = {
-		{0x00000000, 8},                                                                         /* this network */
-		{0x0a000000, 8},                                                                         /* private */
-		{0x64400000, 10},                                                                        /* carrier-grade NAT */
-		{0x7f000000, 8},                                                                         /* loopback */
-		{0xa9fe0000, 16},                                                                        /* link-local, cloud metadata */
-		{0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xe0000000, 3}, /* multicast and above */
-	};
-	for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++)
-		if ((a ^ nets[i].net) >> (32 - nets[i].bits) == 0)
-			return true;
-	return false;
-}
-
-static bool private_address(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET)
-		return private_v4(ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr));
-	if (sa->sa_family != AF_INET6)
-		return true;
-	const uint8_t *b = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr.s6_addr;
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, nat64[12] = {0, 0x64, 0xff, 0x9b}, none[12];
-	if (memcmp(b, mapped, 12) == 0 || memcmp(b, nat64, 12) == 0 || memcmp(b, none, 12) == 0)
-		return private_v4((uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15]);
-	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0x80) != 0) || b[0] == 0xff;
-}
-
-static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
-{
-	struct webhook *w = ctx;
-	(void)purpose;
-	if (!w->config.allow_private && private_address(&a->addr)) {
-		w->address_refused = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
 /* ---- one request ---- */
 
 enum outcome { DELIVERED, TRY_AGAIN, REFUSED, GONE, CUT_OFF };
 
-static size_t swallow(char *p, size_t size, size_t n, void *ctx)
+static enum outcome outcome_of(const struct http_answer *a)
 {
-	struct webhook *w = ctx;
-	(void)p;
-	w->response_bytes += size * n;
-	return w->response_bytes > RESPONSE_BYTES_MAX ? 0 : size * n; /* cut off: the status has been read and decides */
-}
-
-static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	struct webhook *w = ctx;
-	(void)a;
-	(void)b;
-	(void)c;
-	(void)d;
-	return atomic_load(&w->stop) && mono_now().ns > atomic_load(&w->stop_ns);
-}
-
-static struct curl_slist *add_header(struct curl_slist *l, struct buf *line, const char *name, struct slice value)
-{
-	buf_reset(line);
-	buf_printf(line, "%s: " SLICE_FMT, name, SLICE_ARG(value));
-	return curl_slist_append(l, (const char *)line->data);
-}
-
-static struct curl_slist *headers(struct webhook *w, const struct message *m)
-{
-	struct buf line = {0};
-	char timestamp[24];
-	int64_t now_s = wall_now().ms / 1000;
-	struct curl_slist *l = curl_slist_append(NULL, "Content-Type: application/cloudevents+json; charset=UTF-8");
-	l = curl_slist_append(l, "Expect:");
-	l = curl_slist_append(l, "User-Agent: ringfence/" RINGFENCE_VERSION);
-	if (w->config.preset == PRESET_STANDARD_WEBHOOKS) {
-		snprintf(timestamp, sizeof timestamp, "%lld", (long long)now_s);
-		buf_reset(&w->signature);
-		if (!sign(buf_slice(&w->key), m->id, now_s, buf_slice(&w->body), &w->signature))
-			log_error("sinks", "webhook %s: HMAC-SHA256 failed, the event goes out without a signature", w->name);
-		l = add_header(l, &line, "webhook-id", m->id);
-		l = add_header(l, &line, "webhook-timestamp", slice_of(timestamp));
-		l = add_header(l, &line, "webhook-signature", buf_slice(&w->signature));
-	}
-	buf_release(&line);
-	return l;
-}
-
-static enum outcome outcome_of(long status)
-{
-	if (status >= 200 && status < 300)
+	if (a->cut_off)
+		return CUT_OFF;
+	if (a->status >= 200 && a->status < 300)
 		return DELIVERED;
-	if (status == 410)
+	if (a->status == 410)
 		return GONE;
-	if (status == 0 || status == 408 || status == 429 || status >= 500)
+	if (a->status == 0 || a->status == 408 || a->status == 429 || a->status >= 500)
 		return TRY_AGAIN;
 	return REFUSED;
 }
 
-/* *after_ms: what Retry-After asks, 0 if nothing. `said`: what happened, for the log. */
-static enum outcome post(struct webhook *w, const struct message *m, int64_t *after_ms, struct err_text *said)
+static enum outcome post(struct webhook *w, const struct message *m, struct http_answer *answer)
 {
-	long status = 0;
-	curl_off_t after_s = 0;
-	struct curl_slist *l = headers(w, m);
-	w->response_bytes = 0;
-	w->address_refused = false;
-	curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, l);
-	curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, w->body.data);
-	curl_easy_setopt(w->curl, CURLOPT_POSTFIELDSIZE, (long)w->body.len);
-	CURLcode code = curl_easy_perform(w->curl);
-	curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(w->curl, CURLINFO_RETRY_AFTER, &after_s);
-	curl_slist_free_all(l);
-	*after_ms = after_s > 0 ? (int64_t)after_s * 1000 : 0;
-	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return CUT_OFF;
-	if (code && !(code == CURLE_WRITE_ERROR && status)) {
-		(void)err_set(said, ERR_AWAY, "%s",
-			      w->address_refused ? "its address is private, loopback or link-local; allow_private: true would allow it"
-						 : curl_easy_strerror(code));
-		return TRY_AGAIN;
+	char timestamp[24];
+	int64_t now_s = wall_now().ms / 1000; /* of this attempt */
+	struct http_header h[4] = {{"Content-Type", SLICE_LIT("application/cloudevents+json; charset=UTF-8")}};
+	uint32_t n = 1;
+	if (w->config.preset == PRESET_STANDARD_WEBHOOKS) {
+		snprintf(timestamp, sizeof timestamp, "%lld", (long long)now_s);
+		buf_reset(&w->signature);
+		if (!sign(buf_slice(&w->key), m->id, now_s, buf_slice(&w->body), &w->signature)) {
+			*answer = (struct http_answer){.said = {"HMAC-SHA256 failed: out of memory"}};
+			return TRY_AGAIN;
+		}
+		h[n++] = (struct http_header){"webhook-id", m->id};
+		h[n++] = (struct http_header){"webhook-timestamp", slice_of(timestamp)};
+		h[n++] = (struct http_header){"webhook-signature", buf_slice(&w->signature)};
 	}
-	(void)err_set(said, ERR_AWAY, "it answered %ld", status);
-	return outcome_of(status);
-}
-
-static CURL *curl_new(struct webhook *w)
-{
-	CURL *c = curl_easy_init();
-	if (!c)
-		return NULL;
-	curl_easy_setopt(c, CURLOPT_URL, w->url);
-	curl_easy_setopt(c, CURLOPT_POST, 1L);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)w->config.timeout_ms);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)w->config.timeout_ms);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, w);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, swallow);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, w);
-	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(c, CURLOPT_XFERINFODATA, w);
-	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	return c;
+	http_post(w->http, h, n, buf_slice(&w->body), answer);
+	return outcome_of(answer);
 }
 
 /* ---- reading ---- */
 
-static void take_message(struct webhook *w, rd_kafka_message_t *m)
+static void take_error(struct webhook *w, const rd_kafka_message_t *m)
 {
+	uint64_t held;
+	char text[256] = "";
+	if (m->err == RD_KAFKA_RESP_ERR__FATAL) {
+		rd_kafka_resp_err_t code = rd_kafka_fatal_error(w->rk, text, sizeof text);
+		log_error("sinks", "webhook %s: kafka: %s: %s; it is not called any more, a restart tries again", w->name,
+			  rd_kafka_err2name(code), text);
+		atomic_store(&w->disabled, true);
+	} else if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF && log_limit_pass(&w->limit, LOG_EVERY_S, &held))
+		log_warn("sinks", "webhook %s: kafka: %s", w->name, rd_kafka_message_errstr(m));
+}
+
+static void poll_consumer(struct webhook *w, int wait_ms)
+{
+	rd_kafka_message_t *m = rd_kafka_consumer_poll(w->rk, wait_ms);
 	if (!m)
 		return;
 	if (m->err) {
-		uint64_t held;
-		if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF && log_limit_pass(&w->limit, LOG_EVERY_S, &held))
-			log_warn("sinks", "webhook %s: kafka: %s", w->name, rd_kafka_message_errstr(m));
+		take_error(w, m);
 		rd_kafka_message_destroy(m);
 		return;
 	}
@@ -276,7 +180,7 @@ static void take_message(struct webhook *w, rd_kafka_message_t *m)
 static rd_kafka_message_t *next_message(struct webhook *w)
 {
 	if (w->stash_cnt == 0)
-		take_message(w, rd_kafka_consumer_poll(w->rk, POLL_MS));
+		poll_consumer(w, POLL_MS);
 	if (w->stash_cnt == 0)
 		return NULL;
 	rd_kafka_message_t *m = w->stash[0];
@@ -284,10 +188,50 @@ static rd_kafka_message_t *next_message(struct webhook *w)
 	return m;
 }
 
-/* Nothing more is fetched while one event is tried again; the group still hears from us. */
+static bool is_in(const rd_kafka_topic_partition_list_t *parts, const rd_kafka_message_t *m)
+{
+	for (int i = 0; i < parts->cnt; i++)
+		if (parts->elems[i].partition == m->partition && strcmp(parts->elems[i].topic, rd_kafka_topic_name(m->rkt)) == 0)
+			return true;
+	return false;
+}
+
+/* What is not ours any more will be delivered by its new owner; ours would come after, and set the position back. */
+static void drop_lost(struct webhook *w, const rd_kafka_topic_partition_list_t *parts)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < w->stash_cnt; i++) {
+		if (is_in(parts, w->stash[i]))
+			rd_kafka_message_destroy(w->stash[i]);
+		else
+			w->stash[kept++] = w->stash[i];
+	}
+	w->stash_cnt = kept;
+	w->lost |= w->current && is_in(parts, w->current);
+}
+
+/* On the webhook's thread, out of poll_consumer() and leave(). */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *parts, void *ctx)
+{
+	struct webhook *w = ctx;
+	rd_kafka_error_t *error;
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		error = rd_kafka_incremental_assign(rk, parts);
+		if (!error && w->paused)
+			rd_kafka_pause_partitions(rk, parts);
+	} else {
+		drop_lost(w, parts);
+		error = rd_kafka_incremental_unassign(rk, parts);
+	}
+	if (error)
+		log_warn("sinks", "webhook %s: kafka: %s", w->name, rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+}
+
 static void set_paused(struct webhook *w, bool paused)
 {
 	rd_kafka_topic_partition_list_t *all = NULL;
+	w->paused = paused;
 	if (rd_kafka_assignment(w->rk, &all) == RD_KAFKA_RESP_ERR_NO_ERROR && all) {
 		if (paused)
 			rd_kafka_pause_partitions(w->rk, all);
@@ -296,30 +240,6 @@ static void set_paused(struct webhook *w, bool paused)
 	}
 	if (all)
 		rd_kafka_topic_partition_list_destroy(all);
-}
-
-static bool still_ours(struct webhook *w, const rd_kafka_message_t *m)
-{
-	rd_kafka_topic_partition_list_t *all = NULL;
-	bool ours = false;
-	if (rd_kafka_assignment(w->rk, &all) == RD_KAFKA_RESP_ERR_NO_ERROR && all)
-		ours = rd_kafka_topic_partition_list_find(all, rd_kafka_topic_name(m->rkt), m->partition) != NULL;
-	if (all)
-		rd_kafka_topic_partition_list_destroy(all);
-	return ours;
-}
-
-/* False: stop, or the event's partition went to another process, which will deliver it. */
-static bool wait_for_retry(struct webhook *w, const rd_kafka_message_t *m, int64_t wait_ms)
-{
-	int64_t until_ns = mono_now().ns + wait_ms * 1000000;
-	set_paused(w, true);
-	while (!atomic_load(&w->stop) && mono_now().ns < until_ns) {
-		int64_t left_ms = (until_ns - mono_now().ns) / 1000000 + 1;
-		take_message(w, rd_kafka_consumer_poll(w->rk, left_ms < POLL_MS ? (int)left_ms : POLL_MS));
-	}
-	set_paused(w, false);
-	return !atomic_load(&w->stop) && still_ours(w, m);
 }
 
 /* ---- delivery ---- */
@@ -333,54 +253,92 @@ static int64_t with_jitter(int64_t ms)
 	return ms / 2 + (int64_t)((double)r / 4294967296.0 * (double)(ms - ms / 2));
 }
 
-static void say_failing(struct webhook *w, const struct err_text *said)
+static void wait_for_retry(struct webhook *w, int64_t pause_ms, int64_t asked_ms)
+{
+	int64_t wait_ms = with_jitter(pause_ms), now_ns = mono_now().ns;
+	if (asked_ms > wait_ms)
+		wait_ms = asked_ms < RETRY_AFTER_MOST_MS ? asked_ms : RETRY_AFTER_MOST_MS;
+	int64_t until_ns = now_ns + wait_ms * 1000000;
+	while (now_ns < until_ns && !w->lost && !atomic_load(&w->stop) && !atomic_load(&w->disabled)) {
+		int64_t left_ms = (until_ns - now_ns) / 1000000 + 1;
+		poll_consumer(w, left_ms < POLL_MS ? (int)left_ms : POLL_MS);
+		now_ns = mono_now().ns;
+	}
+}
+
+static void say_failing(struct webhook *w, const struct http_answer *a)
 {
 	if (!w->failing)
-		log_warn("sinks", "webhook %s: %s: %s; events wait in their topics and are tried again", w->name, w->url, said->text);
+		log_warn("sinks", "webhook %s: %s: %s; events wait in their topics and are tried again", w->name, w->origin, a->said.text);
 	w->failing = true;
 }
 
-/* True: done with this event, its offset may be stored. */
-static bool deliver(struct webhook *w, const rd_kafka_message_t *rkm, const struct message *m)
+static void say_back(struct webhook *w)
 {
-	int64_t pause_ms = w->config.retry_first_ms, after_ms;
-	struct err_text said;
+	if (w->failing)
+		log_info("sinks", "webhook %s is back", w->name);
+	w->failing = false;
+}
+
+/* True: done with this event. */
+static bool settle(struct webhook *w, const struct message *m, enum outcome o, const struct http_answer *a)
+{
+	switch (o) {
+	case DELIVERED:
+		say_back(w);
+		atomic_fetch_add(&w->delivered, 1);
+		return true;
+	case REFUSED:
+		say_back(w);
+		log_warn("sinks", "webhook %s refused the event " SLICE_FMT ": %s; it is passed over", w->name, SLICE_ARG(m->id),
+			 a->said.text);
+		atomic_fetch_add(&w->refused, 1);
+		return true;
+	case GONE:
+		log_error("sinks", "webhook %s answered 410 Gone: it is not called any more; its position stays, a restart tries again",
+			  w->name);
+		atomic_fetch_add(&w->refused, 1);
+		atomic_store(&w->disabled, true);
+		return false;
+	case TRY_AGAIN:
+		say_failing(w, a);
+		atomic_fetch_add(&w->retried, 1);
+		return false;
+	case CUT_OFF:
+		return false;
+	}
+	return false;
+}
+
+/* True: done with this event, its offset may be stored. False: stopped, or its partition went to another process. */
+static bool deliver(struct webhook *w, const struct message *m)
+{
+	int64_t pause_ms = w->config.retry_first_ms;
+	struct http_answer answer;
+	enum outcome o;
 	buf_reset(&w->body);
 	message_structured(m, &w->body);
-	for (;;) {
-		switch (post(w, m, &after_ms, &said)) {
-		case DELIVERED:
-			if (w->failing)
-				log_info("sinks", "webhook %s is back", w->name);
-			w->failing = false;
-			atomic_fetch_add(&w->delivered, 1);
-			return true;
-		case REFUSED:
-			log_warn("sinks", "webhook %s refused the event " SLICE_FMT ": %s; it is passed over", w->name, SLICE_ARG(m->id),
-				 said.text);
-			atomic_fetch_add(&w->refused, 1);
-			return true;
-		case GONE:
-			log_error("sinks",
-				  "webhook %s answered 410 Gone: it is not called any more; its position stays, a restart tries again",
-				  w->name);
-			atomic_fetch_add(&w->refused, 1);
-			atomic_store(&w->disabled, true);
-			return false;
-		case CUT_OFF:
-			return false;
-		case TRY_AGAIN:
+	while ((o = post(w, m, &answer)) == TRY_AGAIN) {
+		(void)settle(w, m, o, &answer);
+		if (!w->paused)
+			set_paused(w, true);
+		wait_for_retry(w, pause_ms, answer.retry_after_ms);
+		if (w->lost || atomic_load(&w->stop) || atomic_load(&w->disabled))
 			break;
-		}
-		say_failing(w, &said);
-		atomic_fetch_add(&w->retried, 1);
-		int64_t wait_ms = with_jitter(pause_ms);
-		if (after_ms > wait_ms)
-			wait_ms = after_ms < RETRY_AFTER_MOST_MS ? after_ms : RETRY_AFTER_MOST_MS;
-		if (!wait_for_retry(w, rkm, wait_ms))
-			return false;
 		pause_ms = 2 * pause_ms < w->config.retry_most_ms ? 2 * pause_ms : w->config.retry_most_ms;
 	}
+	if (w->paused)
+		set_paused(w, false);
+	return o != TRY_AGAIN && settle(w, m, o, &answer);
+}
+
+/* The id goes into a header, and into the signed text, whose parts a dot divides. */
+static bool id_is_plain(struct slice id)
+{
+	for (uint32_t i = 0; i < id.len; i++)
+		if (id.p[i] <= ' ' || id.p[i] > '~' || id.p[i] == '.')
+			return false;
+	return id.len <= ID_BYTES_MAX;
 }
 
 static void pass(struct webhook *w, const rd_kafka_message_t *m)
@@ -399,22 +357,51 @@ static enum event_topic topic_of(const struct webhook *w, const char *name)
 	return (enum event_topic)t;
 }
 
-static void handle(struct webhook *w, rd_kafka_message_t *rkm)
+static void handle(struct webhook *w, const rd_kafka_message_t *rkm)
 {
 	struct message m;
 	bool done = true;
-	if (message_from_kafka(rkm, topic_of(w, rd_kafka_topic_name(rkm->rkt)), &m) != ERR_OK)
-		log_warn("sinks", "webhook %s: %s:%d, offset %lld is no CloudEvent in binary mode: passed over", w->name,
+	w->current = rkm;
+	w->lost = false;
+	if (message_from_kafka(rkm, topic_of(w, rd_kafka_topic_name(rkm->rkt)), &m) != ERR_OK || !id_is_plain(m.id)) {
+		log_warn("sinks", "webhook %s: %s:%d, offset %lld is no CloudEvent in binary mode with JSON data: passed over", w->name,
 			 rd_kafka_topic_name(rkm->rkt), rkm->partition, (long long)rkm->offset);
-	else if (m.data.p) /* a tombstone says nothing to a person */
-		done = deliver(w, rkm, &m);
+		atomic_fetch_add(&w->skipped, 1);
+	} else if (m.data.p)
+		done = deliver(w, &m);
 	if (done)
 		pass(w, rkm);
+	w->current = NULL;
+}
+
+/* Commits what was delivered and leaves the group. Without its broker librdkafka would try for as long as a session lasts: given up in time, and the
+ * offsets are those of the last commit. */
+static void leave(struct webhook *w)
+{
+	int64_t end_ns = mono_now().ns + LEAVE_MS * INT64_C(1000000);
+	rd_kafka_queue_t *q = rd_kafka_queue_new(w->rk);
+	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(w->rk, q);
+	while (!error && !rd_kafka_consumer_closed(w->rk) && mono_now().ns < end_ns) {
+		rd_kafka_event_t *e = rd_kafka_queue_poll(q, 10);
+		if (e && rd_kafka_event_type(e) == RD_KAFKA_EVENT_REBALANCE)
+			on_rebalance(w->rk, rd_kafka_event_error(e), rd_kafka_event_topic_partition_list(e), w);
+		if (e)
+			rd_kafka_event_destroy(e);
+		if (atomic_load(&w->stop) && atomic_load(&w->stop_ns) < end_ns)
+			end_ns = atomic_load(&w->stop_ns);
+	}
+	w->left = rd_kafka_consumer_closed(w->rk);
+	rd_kafka_error_destroy(error);
+	rd_kafka_queue_destroy(q);
 }
 
 static void *webhook_main(void *arg)
 {
 	struct webhook *w = arg;
+	sigset_t pipe_only; /* a receiver that hangs up is an error of that request, nothing more */
+	sigemptyset(&pipe_only);
+	sigaddset(&pipe_only, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe_only, NULL);
 	while (!atomic_load(&w->stop) && !atomic_load(&w->disabled)) {
 		rd_kafka_message_t *m = next_message(w);
 		if (!m)
@@ -425,69 +412,91 @@ static void *webhook_main(void *arg)
 	for (size_t i = 0; i < w->stash_cnt; i++)
 		rd_kafka_message_destroy(w->stash[i]);
 	w->stash_cnt = 0;
-	rd_kafka_consumer_close(w->rk); /* commits what was delivered */
+	leave(w);
 	return NULL;
 }
 
 /* ---- life ---- */
 
-enum err webhook_check(const struct webhook_config *c, struct err_text *why)
-{
-	struct buf key = {0};
-	char *host = NULL;
-	CURLU *u = curl_url();
-	enum err e = ERR_OK;
-	if (!u || curl_url_set(u, CURLUPART_URL, c->url, 0) || curl_url_get(u, CURLUPART_HOST, &host, 0))
-		e = err_set(why, ERR_CONFIG, "webhook %s: %s is not a URL", c->name, c->url);
-	if (!e && strncmp(c->url, "http://", 7) != 0 && strncmp(c->url, "https://", 8) != 0)
-		e = err_set(why, ERR_CONFIG, "webhook %s: the URL must begin with http:// or https://", c->name);
-	if (!e && c->preset == PRESET_STANDARD_WEBHOOKS) {
-		struct err_text detail;
-		if (!c->secret || !c->secret[0])
-			e = err_set(why, ERR_CONFIG, "webhook %s: standard-webhooks signs with a secret: give secret or secret_file",
-				    c->name);
-		else if (secret_bytes(c->secret, &key, &detail))
-			e = err_set(why, ERR_CONFIG, "webhook %s: %s", c->name, detail.text);
-	}
-	secret_release(&key);
-	curl_free(host);
-	curl_url_cleanup(u);
-	return e;
-}
+static const char *const topic_words[TOPIC_CNT] = {[TOPIC_ALERTS] = "alerts",
+						   [TOPIC_TRANSITIONS] = "transitions",
+						   [TOPIC_ADVISORIES] = "advisories",
+						   [TOPIC_NUMBERS] = "numbers",
+						   [TOPIC_DISPUTES] = "disputes"};
 
-static bool is_wanted(const struct webhook_config *c, enum event_topic t)
+static bool is_word(const char *word)
 {
-	static const char *const names[TOPIC_CNT] = {[TOPIC_ALERTS] = "alerts",
-						     [TOPIC_TRANSITIONS] = "transitions",
-						     [TOPIC_ADVISORIES] = "advisories",
-						     [TOPIC_NUMBERS] = "numbers",
-						     [TOPIC_DISPUTES] = "disputes"};
-	if (c->topics.n == 0)
-		return t == TOPIC_ALERTS || t == TOPIC_TRANSITIONS;
-	for (uint32_t i = 0; i < c->topics.n; i++)
-		if (names[t] && strcmp(c->topics.v[i], names[t]) == 0)
+	for (int t = 0; t < TOPIC_CNT; t++)
+		if (topic_words[t] && strcmp(word, topic_words[t]) == 0)
 			return true;
 	return false;
 }
 
+static bool is_wanted(const struct webhook_config *c, enum event_topic t)
+{
+	if (c->topics.n == 0)
+		return t == TOPIC_ALERTS || t == TOPIC_TRANSITIONS;
+	for (uint32_t i = 0; i < c->topics.n; i++)
+		if (topic_words[t] && strcmp(c->topics.v[i], topic_words[t]) == 0)
+			return true;
+	return false;
+}
+
+enum err webhook_check(const struct webhook_config *c, struct err_text *why)
+{
+	struct buf key = {0};
+	struct err_text detail;
+	const char *problem = http_url_problem(c->url, c->allow_private);
+	enum err e = ERR_OK;
+	if (problem)
+		return err_set(why, ERR_CONFIG, "webhook %s: url: %s", c->name, problem);
+	for (uint32_t i = 0; i < c->topics.n; i++)
+		if (!is_word(c->topics.v[i]))
+			return err_set(why, ERR_CONFIG,
+				       "webhook %s: topics: %s is not one of alerts, transitions, advisories, numbers, disputes", c->name,
+				       c->topics.v[i]);
+	if (c->preset != PRESET_STANDARD_WEBHOOKS)
+		return ERR_OK;
+	if (!c->secret || !c->secret[0])
+		return err_set(why, ERR_CONFIG, "webhook %s: standard-webhooks signs with a secret: give secret or secret_file", c->name);
+	if (secret_bytes(c->secret, &key, &detail))
+		e = err_set(why, ERR_CONFIG, "webhook %s: %s", c->name, detail.text);
+	secret_release(&key);
+	return e;
+}
+
 static enum err consumer_open(struct webhook *w, const struct kafka_config *k, struct err_text *why)
 {
+	static const struct {
+		const char *name, *value;
+	} own[] = {
+		{"auto.offset.reset", "earliest"},
+		{"enable.partition.eof", "false"},
+		{"queued.max.messages.kbytes", QUEUE_KBYTES},
+	};
 	rd_kafka_conf_t *conf;
 	struct buf group = {0};
 	char text[512];
+	bool bad = false;
 	buf_printf(&group, "%s.webhook.%s", k->group, w->name);
 	enum err e = kafka_conf_consumer(k, (const char *)group.data, w->name, &conf, why);
 	buf_release(&group);
 	if (e)
 		return e;
-	if (rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", text, sizeof text) ||
-	    rd_kafka_conf_set(conf, "enable.partition.eof", "false", text, sizeof text) ||
-	    rd_kafka_conf_set(conf, "queued.max.messages.kbytes", QUEUE_KBYTES, text, sizeof text) ||
-	    !(w->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text))) {
+	for (size_t i = 0; i < sizeof own / sizeof own[0] && !bad; i++)
+		bad = rd_kafka_conf_set(conf, own[i].name, own[i].value, text, sizeof text) != RD_KAFKA_CONF_OK;
+	rd_kafka_conf_set_opaque(conf, w);
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	if (bad || !(w->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text))) {
 		rd_kafka_conf_destroy(conf);
 		return err_set(why, ERR_CONFIG, "webhook %s: kafka: %s", w->name, text);
 	}
 	rd_kafka_poll_set_consumer(w->rk);
+	return ERR_OK;
+}
+
+static enum err subscribe(struct webhook *w, struct err_text *why)
+{
 	rd_kafka_topic_partition_list_t *l = rd_kafka_topic_partition_list_new(TOPIC_CNT);
 	for (int t = 0; t < TOPIC_CNT; t++)
 		if (w->wanted[t])
@@ -497,51 +506,61 @@ static enum err consumer_open(struct webhook *w, const struct kafka_config *k, s
 	return code ? err_set(why, ERR_CONFIG, "webhook %s: cannot subscribe: %s", w->name, rd_kafka_err2str(code)) : ERR_OK;
 }
 
-static void init_curl(void)
+static void *destroy_client(void *rk)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+/* A client whose group could not be left goes on trying for a session's time (45 s), and its end waits for that: off with it into a thread that
+ * nobody waits for. Nothing calls back any more, for nobody polls. */
+static void part_with_client(struct webhook *w)
+{
+	pthread_t thread;
+	if (w->left)
+		destroy_client(w->rk);
+	else if (pthread_create(&thread, NULL, destroy_client, w->rk) == 0)
+		pthread_detach(thread);
 }
 
 static void webhook_free(struct webhook *w)
 {
 	if (w->rk)
-		rd_kafka_destroy(w->rk);
-	if (w->curl)
-		curl_easy_cleanup(w->curl);
+		part_with_client(w);
+	http_close(w->http);
 	secret_release(&w->key);
 	buf_release(&w->body);
 	buf_release(&w->signature);
 	free(w->stash);
 	free(w->name);
-	free(w->url);
+	free(w->origin);
 	free(w);
 }
 
 enum err webhook_start(const struct webhook_config *c, const struct kafka_config *k, const struct sink_topics *topics, struct webhook **out,
 		       struct err_text *why)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	enum err e = webhook_check(c, why);
 	if (e)
 		return e;
-	pthread_once(&once, init_curl);
 	struct webhook *w = mem_zalloc(sizeof *w);
 	w->config = *c;
 	w->name = mem_strdup(c->name);
-	w->url = mem_strdup(c->url);
+	w->origin = http_url_origin(c->url);
 	for (int t = 0; t < TOPIC_CNT; t++) {
 		w->topic_name[t] = topics->name[t];
 		w->wanted[t] = is_wanted(c, (enum event_topic)t);
 	}
-	w->curl = curl_new(w);
-	if (!w->curl)
-		e = err_set(why, ERR_MEMORY, "webhook %s: curl cannot be set up", w->name);
+	const struct http_config h = {.url = c->url, .allow_private = c->allow_private, .timeout_ms = c->timeout_ms};
+	e = http_open(&h, &w->http, why);
 	if (!e && c->preset == PRESET_STANDARD_WEBHOOKS)
 		e = secret_bytes(c->secret, &w->key, why);
 	if (!e)
 		e = consumer_open(w, k, why);
-	if (!e && strncmp(w->url, "http://", 7) == 0 && !c->allow_private)
-		log_warn("sinks", "webhook %s: %s is not encrypted", w->name, w->url);
+	if (!e)
+		e = subscribe(w, why);
+	if (!e && strncmp(c->url, "http://", 7) == 0 && !c->allow_private)
+		log_warn("sinks", "webhook %s: %s is not encrypted", w->name, w->origin);
 	if (!e && pthread_create(&w->thread, NULL, webhook_main, w) != 0)
 		e = err_set(why, ERR_IO, "webhook %s: cannot start its thread", w->name);
 	if (e) {
@@ -552,12 +571,22 @@ enum err webhook_start(const struct webhook_config *c, const struct kafka_config
 	return ERR_OK;
 }
 
+void webhook_stop_begin(struct webhook *w, int64_t drain_ms)
+{
+	int64_t end_ns = mono_now().ns + drain_ms * 1000000;
+	int64_t leave_ms = drain_ms / 4 < LEAVE_SHARE_MOST_MS ? drain_ms / 4 : LEAVE_SHARE_MOST_MS;
+	if (atomic_load(&w->stop))
+		return;
+	atomic_store(&w->stop_ns, end_ns);
+	atomic_store(&w->stop, true);
+	http_cut(w->http, end_ns - leave_ms * 1000000);
+}
+
 void webhook_stop(struct webhook *w, int64_t drain_ms)
 {
 	if (!w)
 		return;
-	atomic_store(&w->stop_ns, mono_now().ns + drain_ms * 1000000);
-	atomic_store(&w->stop, true);
+	webhook_stop_begin(w, drain_ms);
 	pthread_join(w->thread, NULL);
 	webhook_free(w);
 }
@@ -567,5 +596,6 @@ void webhook_counts(const struct webhook *w, struct webhook_counts *out)
 	*out = (struct webhook_counts){.delivered = atomic_load(&w->delivered),
 				       .retried = atomic_load(&w->retried),
 				       .refused = atomic_load(&w->refused),
+				       .skipped = atomic_load(&w->skipped),
 				       .disabled = atomic_load(&w->disabled)};
 }

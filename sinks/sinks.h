@@ -42,7 +42,8 @@ enum err message_decode(struct slice bytes, struct message *out) MUST_CHECK;
 /* One structured CloudEvent, minified, without a newline: a line of `replay --out`, the body of a webhook. A tombstone has "data":null. */
 void message_structured(const struct message *m, struct buf *out);
 
-/* A message of one of our topics, read back from its ce_ headers and value; borrows from `rkm`. ERR_INPUT: it is not a CloudEvent in binary mode. */
+/* A message of one of our topics, read back from its ce_ headers and value; borrows from `rkm`. ERR_INPUT: it is not a CloudEvent in binary mode
+ * with JSON data. */
 enum err message_from_kafka(const rd_kafka_message_t *rkm, enum event_topic topic, struct message *out) MUST_CHECK;
 
 /* ---- dead letters ---- */
@@ -134,17 +135,22 @@ struct webhook_config {
 	struct config_strings topics; /* which of alerts, transitions, advisories, numbers, disputes; empty = alerts and transitions */
 };
 
-struct webhook; /* a thread with a consumer of its own, group "<group>.webhook.<name>" */
+struct webhook; /* a thread with a consumer of its own, group "<group>.webhook.<name>"; borrows the names of the topics until it has stopped */
 
 enum err webhook_check(const struct webhook_config *c, struct err_text *why) MUST_CHECK; /* what can be told without connecting */
 enum err webhook_start(const struct webhook_config *c, const struct kafka_config *k, const struct sink_topics *topics, struct webhook **out,
 		       struct err_text *why) MUST_CHECK;
-/* Lets the request under way end, at most `drain_ms`; commits, leaves the group. */
+/* Asks it to end within `drain_ms`, and returns at once: many end side by side. The first call counts. */
+void webhook_stop_begin(struct webhook *w, int64_t drain_ms);
+/* The same, and waits: lets the request under way end, commits, leaves the group; all within `drain_ms`, then gives up what is left of it. */
 void webhook_stop(struct webhook *w, int64_t drain_ms);
 
 struct webhook_counts {
-	uint64_t delivered, retried, refused; /* refused: 410 or the like */
-	bool disabled;
+	uint64_t delivered; /* events */
+	uint64_t retried;   /* attempts that are made again */
+	uint64_t refused;   /* events passed over for the receiver's answer; 410 counts too */
+	uint64_t skipped;   /* messages that are no CloudEvents */
+	bool disabled;      /* 410, or Kafka has thrown the group member out for good: it has ended by itself */
 };
 void webhook_counts(const struct webhook *w, struct webhook_counts *out);
 

@@ -172,7 +172,7 @@ static int commit_for_ever(void)
 	static const uint16_t blocks[] = {0, 1, 2, 3, 4, 5};
 	struct fixture f = {.ops = &store_embedded, .config = config_of(STORE_EMBEDDED)};
 	struct store_put p[CRASH_VALUES];
-	char keys[CRASH_VALUES][8];
+	char keys[CRASH_VALUES][16];
 	if (f.ops->open(&f.config, false, &f.store, &f.why))
 		return 1;
 	struct store_shard *h;

@@ -211,7 +211,7 @@ static void table_evicts_down_to_its_ceiling(void **state)
 	(void)state;
 	struct table *t = table_new(100000);
 	for (int i = 0; i < 5000; i++) {
-		char key[16];
+		char key[20];
 		uint64_t id = (uint64_t)i;
 		snprintf(key, sizeof key, "+1555%07d", i);
 		table_add(t, slice_of(key), hash64(&id, 8, 0), 0);

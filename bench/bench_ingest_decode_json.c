@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical CDRs as JSON, of about 350 bytes, into the normalised `struct cdr`: our flat scanner beside cJSON.
+ *   bench_ingest_decode_json [ROUNDS]
+ * Timed: "scanner" = decode_json(). "cjson" = cJSON_ParseWithLength(), its items put into the same struct by the same field table,
+ * cdr_normalise(), cJSON_Delete(). "cjson_tree" = parsing and deleting alone. Batches of 1,000 records, one after the other, the three in turn
+ * within a round, so that a machine that drifts does so for all of them. p50 and p99 are over the batches; the ratio is of the medians.
+ * Not timed: making the records, the first round, comparing what both decoders gave (they must agree, or the bench fails). The records of a
+ * batch are warm in the cache, as they are after a fetch. */
+#include "app/generate.h"
+#include "ingest/decode.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCH 1000
+#define BATCHES 20
+
+static const struct ingest_config config = {.format = INPUT_JSON, .max_record_bytes = 1 << 20};
+static struct buf text;
+static struct slice records[BATCH * BATCHES];
+static struct cdr cdrs[BATCH];
+static struct arena arena;
+
+enum way { SCANNER, CJSON, CJSON_TREE, WAYS };
+static const char *const way_names[] = {"scanner", "cjson", "cjson_tree"};
+
+static void make_records(void)
+{
+	const struct generate_config c = {
+		.seed = 1, .calls = BATCH * BATCHES, .numbers = 100000, .start_ms = GENERATE_START_MS, .zipf_milli = -1, .plain = true};
+	struct generator *g;
+	struct err_text why;
+	struct generated r;
+	size_t at[BATCH * BATCHES + 1] = {0}, n = 0;
+	if (generator_new(&c, &g, &why)) {
+		fprintf(stderr, "bench_ingest_decode_json: %s\n", why.text);
+		exit(2);
+	}
+	while (n < BATCH * BATCHES && generator_next(g, &r)) {
+		generated_write_json(&r, c.seed, &text);
+		at[++n] = text.len;
+	}
+	generator_free(g);
+	if (n < BATCH * BATCHES) {
+		fprintf(stderr, "bench_ingest_decode_json: the generator gave %zu records, not %d\n", n, BATCH * BATCHES);
+		exit(2);
+	}
+	for (size_t i = 0; i < n; i++)
+		records[i] = slice_make(text.data + at[i], at[i + 1] - at[i]);
+}
+
+/* The decoder that one would write with cJSON. The strings of *c borrow from the tree. */
+static void from_tree(const cJSON *tree, struct slice payload, struct cdr *c)
+{
+	const cJSON *item;
+	cdr_clear(c);
+	c->payload = payload;
+	bool wrong = false;
+	cJSON_ArrayForEach(item, tree)
+	{
+		const struct field *f = field_find(slice_of(item->string));
+		if (!f)
+			continue;
+		if (cJSON_IsString(item))
+			wrong |= !field_set_text(f, slice_of(item->valuestring), c);
+		else if (cJSON_IsNumber(item))
+			wrong |= !field_set_number(f, (int64_t)item->valuedouble, c);
+	}
+	c->reason = !tree ? REASON_BAD_JSON : wrong ? REASON_BAD_FIELD : REASON_OK;
+	cdr_normalise(c, &arena);
+}
+
+static void decode_one(enum way way, struct slice r, struct cdr *c)
+{
+	if (way == SCANNER) {
+		decode_json(r, &config, &arena, c);
+		return;
+	}
+	cJSON *tree = cJSON_ParseWithLength(r.p, r.len);
+	if (way == CJSON)
+		from_tree(tree, r, c);
+	cJSON_Delete(tree);
+}
+
+/* ns a record */
+static double time_batch(enum way way, const struct slice *r)
+{
+	arena_reset(&arena);
+	struct mono_time from = mono_now();
+	for (int i = 0; i < BATCH; i++)
+		decode_one(way, r[i], &cdrs[i]);
+	return mono_seconds_since(from) * 1e9 / BATCH;
+}
+
+static void must_agree(struct slice r)
+{
+	struct cdr a, b;
+	cJSON *tree = cJSON_ParseWithLength(r.p, r.len);
+	decode_json(r, &config, &arena, &a);
+	from_tree(tree, r, &b);
+	if (a.reason || b.reason || a.caller_hash != b.caller_hash || a.callee_hash != b.callee_hash || a.id_hash != b.id_hash ||
+	    a.event_ms != b.event_ms || a.start_ms != b.start_ms || a.talk_ms != b.talk_ms || a.ring_ms != b.ring_ms ||
+	    a.disposition != b.disposition || a.stir_attest != b.stir_attest || !slice_eq(a.account_id, b.account_id)) {
+		fprintf(stderr, "bench_ingest_decode_json: the two decoders differ on " SLICE_FMT "\n", SLICE_ARG(r));
+		exit(1);
+	}
+	cJSON_Delete(tree);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* Returns the median. */
+static double report(enum way way, double *ns, int n)
+{
+	double sum = 0;
+	for (int i = 0; i < n; i++)
+		sum += ns[i];
+	qsort(ns, (size_t)n, sizeof *ns, by_value);
+	printf("bench_ingest_decode_json_%s %.1f ns/record p50 %.1f p99 %.1f n %d\n", way_names[way], sum / n, ns[n / 2], ns[n * 99 / 100],
+	       n);
+	return ns[n / 2];
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 50;
+	if (rounds < 1 || rounds > 100000) {
+		fputs("usage: bench_ingest_decode_json [ROUNDS]\n", stderr);
+		return 2;
+	}
+	double *ns[WAYS], median[WAYS];
+	arena_init(&arena, 64 << 10);
+	make_records();
+	for (int i = 0; i < BATCH * BATCHES; i++)
+		must_agree(records[i]);
+	for (int w = 0; w < WAYS; w++)
+		ns[w] = mem_zalloc(sizeof(double) * (size_t)rounds * BATCHES);
+	for (int round = -1; round < rounds; round++)
+		for (int b = 0; b < BATCHES; b++)
+			for (int w = 0; w < WAYS; w++) {
+				double t = time_batch((enum way)w, records + b * BATCH);
+				if (round >= 0)
+					ns[w][round * BATCHES + b] = t;
+			}
+	for (int w = 0; w < WAYS; w++)
+		median[w] = report((enum way)w, ns[w], rounds * BATCHES);
+	printf("bench_ingest_decode_json_ratio %.2f times p50 %.2f p99 - n %d (cjson / scanner; tree alone %.2f; %.0f bytes a record)\n",
+	       median[CJSON] / median[SCANNER], median[CJSON] / median[SCANNER], rounds * BATCHES, median[CJSON_TREE] / median[SCANNER],
+	       (double)text.len / (BATCH * BATCHES));
+	for (int w = 0; w < WAYS; w++)
+		free(ns[w]);
+	buf_release(&text);
+	arena_release(&arena);
+	return 0;
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Benches over files and programs: generate, replay, the hot dialler, decoders, stores. No Kafka."""
+import json
+import shutil
+
+import rules
+from measure import BenchError, Figure, of_rates, parse_lines, percentile, timed
+
+NUMBERS = 1_000_000
+HOT_SHARE = 10  # every tenth call
+HOT_NUMBER = "+12025550100"
+
+
+def _runs(bench):
+    return 3 if bench.quick else 5
+
+
+def stream(bench, count):
+    """The stream of the benches: one million numbers, Zipf 0.99, ordinary callers, seed 1. Kept in the work folder."""
+    path = bench.folder / f"plain-{count}.jsonl"
+    if not path.exists():
+        part = path.with_suffix(".part.jsonl")
+        timed([bench.ringfence, "generate", "--count", count, "--numbers", NUMBERS, "--plain", "--zipf", "0.99", "--out", part])
+        part.rename(path)
+        (bench.folder / f"{part.name}.truth.csv").unlink(missing_ok=True)
+    return path
+
+
+def hot_stream(bench, count):
+    """The same stream, but every tenth call is made by one and the same number."""
+    path = bench.folder / f"hot-{count}.jsonl"
+    if path.exists():
+        return path
+    part = path.with_suffix(".part")
+    mark = '"calling_number":"'
+    with open(stream(bench, count), encoding="ascii") as source, open(part, "w", encoding="ascii") as out:
+        for i, line in enumerate(source):
+            if i % HOT_SHARE == 0:
+                at = line.index(mark) + len(mark)
+                line = line[:at] + HOT_NUMBER + line[line.index('"', at) :]
+            out.write(line)
+    part.rename(path)
+    return path
+
+
+def bench_app_generate_file(bench):
+    """Times `ringfence generate` from start to end, to a file of the page cache, on one core: rates over runs, wall time. `plain` is the stream of the
+    benches, `mix` the default mix of callers. Not timed: writing back to disk."""
+    count = 1_000_000 if bench.quick else 5_000_000
+    for shape, options in (("plain", ["--plain", "--numbers", NUMBERS]), ("mix", [])):
+        out = bench.folder / "generated.jsonl"
+        runs = [timed([bench.ringfence, "generate", "--count", count, *options, "--out", out], bench.core) for _ in range(_runs(bench))]
+        yield of_rates(f"bench_app_generate_file_{shape}", [count / r.wall_s for r in runs], "cdr/s", "wall time")
+        yield of_rates(f"bench_app_generate_file_{shape}_cpu", [count / r.cpu_s for r in runs], "cdr/cpu_s", "CPU time of the program")
+        for left in bench.folder.glob("generated.jsonl*"):
+            left.unlink()
+
+
+def _replay(bench, path, rule_file, count):
+    args = [bench.ringfence, "replay", *(["--rules", rule_file] if rule_file else []), path]
+    r = timed(args, bench.core)
+    summary = json.loads(r.out)
+    if summary["applied"] != count or summary["dead_letters"]:
+        raise BenchError(f"replay of {path}: {summary['applied']} of {count} applied, {summary['dead_letters']} dead letters")
+    return r
+
+
+def bench_app_replay_json(bench):
+    """Times `ringfence replay` from start to end on one core: reading a JSON file out of the page cache, decoding, windows, rules, state in
+    memory; 1 M numbers, Zipf 0.99, events counted and not written. With no rule, one rule, and 20 rules over six windows; with one rule and every
+    tenth call made by one number. The four in turn within a round; ratios are of the medians of CPU time. Not timed: making the file."""
+    count = 1_000_000 if bench.quick else 5_000_000
+    plain, hot = stream(bench, count), hot_stream(bench, count)
+    one, twenty = rules.write(bench.folder, 1), rules.write(bench.folder, 20)
+    shapes = {"norule": (plain, None), "rule1": (plain, one), "rule20": (plain, twenty), "hot": (hot, one)}
+    runs = {s: [] for s in shapes}
+    plain.read_bytes()  # into the page cache
+    hot.read_bytes()
+    for _ in range(_runs(bench)):
+        for shape, (path, rule_file) in shapes.items():
+            runs[shape].append(_replay(bench, path, rule_file, count))
+    cpu = {s: percentile([r.cpu_s for r in rs], 50) for s, rs in runs.items()}
+    for shape, rs in runs.items():
+        yield of_rates(f"bench_app_replay_json_{shape}", [count / r.wall_s for r in rs], "cdr/s", f"wall time, {count} CDRs")
+        yield of_rates(f"bench_app_replay_json_{shape}_cpu", [count / r.cpu_s for r in rs], "cdr/cpu_s", "CPU time of the program")
+    yield Figure("bench_app_replay_json_rss", max(r.rss_mib for r in runs["rule1"]), "MiB", remark="largest resident size, rule1")
+    yield Figure("bench_app_replay_json_rule20_ratio", cpu["rule20"] / cpu["rule1"], "times", remark="20 rules / 1 rule")
+    # a share h of the calls costs x, the others what a call costs without it: T(hot)/T(plain) = (1 - h) + h x
+    share = 1 / HOT_SHARE
+    call = (cpu["hot"] / cpu["rule1"] - (1 - share)) / share
+    yield Figure("bench_app_replay_json_hot_ratio", max(call, 0.01), "times", remark="a call of the hot dialler / the average call without it")
+
+
+def _program(bench, name, *args):
+    return parse_lines(timed([bench.build / name, *args], bench.core).out)
+
+
+def bench_ingest_decode_json(bench):
+    """Times decoding one JSON CDR from memory into the normalised struct: the flat scanner beside cJSON, same records, same batches. bench_ingest_decode_json.c."""
+    yield from _program(bench, "bench_ingest_decode_json", 50 if bench.quick else 500)
+
+
+def bench_store_commit(bench):
+    """Times a commit of 5,000 records of 640 bytes from begin to answer, nothing overlapping: memory, embedded (LMDB), Redis with AOF off and
+    everysec, each on the core of the bench with Redis on whichever is free. bench_store_commit.c."""
+    yield from _program(bench, "bench_store_commit", "memory")
+    file = bench.folder / "commit.lmdb"
+    yield from _program(bench, "bench_store_commit", "embedded", file)
+    for left in bench.folder.glob("commit.lmdb*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for policy in (None, "everysec"):
+        redis = bench.redis(policy)
+        try:
+            for f in _program(bench, "bench_store_commit", "redis", redis.url()):
+                f.name += "_everysec" if policy else "_aofoff"
+                yield f
+        finally:
+            redis.stop()

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Benches over the whole path: a real Kafka, a real Redis and the program, all on the two cores of the bench.
+
+The broker is the integration tests' one; topics are filled beforehand, so that no producer runs beside what is timed (but for the latency)."""
+import json
+import re
+import time
+from datetime import datetime
+
+import rules
+from measure import BenchError, Figure, cpu_s, of_rates, of_samples, percentile, timed
+
+NUMBERS = 1_000_000
+PARTITIONS = 4
+STATUS_MS = 100
+STATUS = re.compile(r'^ts=(\S+) .*msg="status rate=(\d+)/s lag=(-?\d+) .* commit=([\d.]+)ms ')
+PATIENCE_S = 600
+STILL_S = 30  # no progress for this long is the end of a run
+LATENCY_RULES = """\
+groups:
+  - name: bench
+    rules:
+      - alert: Marked
+        expr: short6["1h"] >= 1
+        mode: enforce
+        action: alert
+"""
+
+
+def _filled(bench, count):
+    """A topic with `count` CDRs of the benches' stream, keyed by calling number. Filled once a run of run.py."""
+    topic = f"bench.{count}"
+    if not bench.kafka.partitions(topic):
+        bench.kafka.create(topic, PARTITIONS)
+        timed([bench.ringfence, "generate", "--count", count, "--numbers", NUMBERS, "--plain", "--zipf", "0.99", "--topic", topic, "--brokers",
+               bench.kafka.brokers])
+        held = sum(bench.kafka.ends(topic).values())
+        if held != count:
+            raise BenchError(f"{topic} holds {held} records, not {count}")
+    return topic
+
+
+def _config(env, name, store, **more):
+    # session timeouts of production: a busy machine is no dead member
+    properties = {"session.timeout.ms": "45000", "heartbeat.interval.ms": "3000"}
+    return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms}}\ntime: {{idle: "off"}}\n', redis_timeout="30s", **more)
+
+
+def _statuses(process):
+    """(seconds, rate, lag, commit ms) of every status line so far."""
+    found = []
+    for line in process.text().splitlines():
+        m = STATUS.match(line)
+        if m:
+            at = datetime.fromisoformat(m[1].replace("Z", "+00:00")).timestamp()
+            found.append((at, int(m[2]), int(m[3]), float(m[4])))
+    return found
+
+
+def _watch(process, pids, count):
+    """Follows a run to its end. Returns its status lines from the last one before anything was applied to the first at which nothing is left, and the CPU
+    seconds of each process between about the same moments."""
+    began = time.monotonic()
+    cpu_begin = {who: cpu_s(pid) for who, pid in pids.items()}
+    moved, seen = began, 0
+    while True:
+        time.sleep(STATUS_MS / 1000)
+        s = _statuses(process)
+        first = next((i for i, x in enumerate(s) if x[1] > 0), None)
+        if first is None:
+            cpu_begin = {who: cpu_s(pid) for who, pid in pids.items()}
+        else:
+            done = sum(rate * (at - before) for (before, *_), (at, rate, *_) in zip(s[max(0, first - 1) :], s[first:]))
+            if done > seen:
+                moved, seen = time.monotonic(), done
+            end = next((i for i in range(first, len(s)) if s[i][2] == 0 and s[i][1] == 0), None)
+            if end is not None and seen > 0.98 * count:
+                last = max(i for i in range(first, end) if s[i][1] > 0)
+                return s[max(0, first - 1) : last + 1], {who: cpu_s(pid) - cpu_begin[who] for who, pid in pids.items()}
+        if not process.alive() or time.monotonic() - began > PATIENCE_S or time.monotonic() - moved > STILL_S:
+            raise BenchError(f"the run stood still after about {seen:.0f} of {count} CDRs, log {process.log}: {process.text()[-1000:]}")
+
+
+def _per_second(statuses):
+    """Rates of whole seconds; the last, broken one is left out if there are others."""
+    rates, cdrs, since = [], 0.0, statuses[0][0]
+    for (before, *_), (at, rate, *_) in zip(statuses, statuses[1:]):
+        cdrs += rate * (at - before)
+        if at - since >= 1:
+            rates.append(cdrs / (at - since))
+            cdrs, since = 0.0, at
+    return rates or [cdrs / (statuses[-1][0] - since)]
+
+
+def _run_path(bench, topic, count, rule_cnt, policy):
+    """One run from an empty Redis. Yields the figures of that shape."""
+    shape = f"rule{rule_cnt}_{policy or 'aofoff'}"
+    with bench.env(f"path-{shape}") as env:
+        rules.write(env.folder, rule_cnt)
+        redis = env.redis(appendonly=policy)
+        config = _config(env, "run", redis, cdr=topic, rules=env.folder / f"rules{rule_cnt}.yaml")
+        process = env.run(config)
+        pids = {"ringfence": process.process.pid, "redis": redis.process.pid, "kafka": bench.kafka_pid()}
+        statuses, cpu = _watch(process, pids, count)
+        rss = process.rss_kib() / 1024
+        process.terminate(60)
+        applied = config.applied()
+        if applied != count:
+            raise BenchError(f"path {shape}: {applied} of {count} CDRs applied")
+    seconds = statuses[-1][0] - statuses[0][0]
+    name = f"bench_app_path_{shape}"
+    yield of_rates(name, _per_second(statuses), "cdr/s", f"{count} CDRs in {seconds:.1f} s", count / seconds)
+    for who, used in cpu.items():
+        yield Figure(f"{name}_cpu_{who}", used / count * 1e6, "cpu_us/cdr", remark=f"{used / seconds:.2f} cores")
+    total = sum(cpu.values()) / count * 1e6
+    yield Figure(f"{name}_cpu", total, "cpu_us/cdr", remark=f"of all three; two cores of one's own allow at most {2e6 / total:.0f} cdr/s")
+    yield of_samples(f"{name}_commit", [c for *_, c in statuses if c > 0], "ms", "the slowest shard's newest commit, sampled each 100 ms")
+    yield Figure(f"{name}_rss", rss, "MiB", remark="resident size of the program at the end")
+
+
+def bench_app_path(bench):
+    """Times `ringfence run` over a topic filled beforehand (JSON, 1 M numbers, Zipf 0.99, 4 partitions, one worker) into an empty Redis: from the last
+    status line before the first CDR was applied to the status line at which none is left, to 0.1 s. Broker, Redis and program share two cores. With one
+    rule and with 20 rules over six windows; AOF off and everysec. CPU time of each process between the same moments, to about 0.2 s. Not timed:
+    filling the topic, start, joining the group. p50 and p99 of a rate are over whole seconds."""
+    count = 3_000_000 if bench.quick else 10_000_000
+    topic = _filled(bench, count)
+    rate = {}
+    for rule_cnt in (1, 20):
+        for policy in (None, "everysec"):
+            for f in _run_path(bench, topic, count, rule_cnt, policy):
+                rate[f.name] = f.value
+                yield f
+    base = rate["bench_app_path_rule1_aofoff"]
+    yield Figure("bench_app_path_everysec_ratio", base / rate["bench_app_path_rule1_everysec"], "times", remark="time with AOF everysec / off, 1 rule")
+    yield Figure("bench_app_path_rule20_ratio", base / rate["bench_app_path_rule20_aofoff"], "times", remark="time with 20 rules / 1 rule, AOF off")
+
+
+# ---- from CDR to alert ----
+
+
+def _cdr(i, number, marked):
+    """Marked: an answered call of two seconds, the first of its number; the rule fires. Others talk for half a minute."""
+    end = int(time.time() * 1000)
+    talk = 2000 if marked else 30000
+    return json.dumps({"record_id": f"l{i}", "record_type": "FINAL", "calling_number": number, "called_number": f"+1646{i % 10**7:07d}",
+                       "start_time": end - talk - 3000, "ring_time": end - talk - 2500, "answer_time": end - talk, "end_time": end,
+                       "duration_ms": talk + 3000, "disposition": "ANSWERED", "q850_cause": 16, "sip_status": 200, "account_id": "A100000"})
+
+
+def _produce(bench, topic, rate, seconds, warm_s):
+    """Paced by the wall clock in steps of 10 ms; the first `warm_s` seconds hold no marked CDR. Every twentieth after them is marked. Returns (partition,
+    offset) -> Kafka timestamp of the marked ones."""
+    from confluent_kafka import Producer
+
+    sent, failed, late_ms = {}, [], []
+
+    def delivered(error, m):
+        if error:
+            failed.append(str(error))
+        else:
+            sent[(m.partition(), m.offset())] = m.timestamp()[1]
+
+    p = Producer({"bootstrap.servers": bench.kafka.brokers, "partitioner": "murmur2_random", "linger.ms": 0, "log_level": 2})
+    began, i = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < seconds:
+        due = int(passed * rate)
+        late_ms.append((due - i) / rate * 1000)
+        while i < due:
+            marked = passed > warm_s and i % 20 == 0
+            number = f"+1917{i:07d}" if marked else f"+1415{i * 7919 % 100000:07d}"
+            p.produce(topic, key=number, value=_cdr(i, number, marked), on_delivery=delivered if marked else None)
+            i += 1
+        p.poll(0)
+        time.sleep(max(0.0, 0.01 - (time.monotonic() - began - passed)))
+    if p.flush(30) or failed:
+        raise BenchError(f"producing into {topic} failed: {failed[:1]}")
+    return sent, i / (time.monotonic() - began), percentile(late_ms, 99)
+
+
+def _alerts(bench, config, wanted):
+    """(partition, offset) of the cause -> time at which the broker appended the alert."""
+    until, found = time.monotonic() + 30, {}
+    while len(found) < wanted and time.monotonic() < until:
+        found = {}
+        for m in bench.kafka.read(config.topic("alerts")):
+            kind, ms = m.timestamp()
+            if kind != 2:
+                raise BenchError("the alerts' timestamps are not those of the broker")
+            cause = json.loads(m.value())["cause"]
+            found.setdefault((cause["partition"], cause["offset"]), ms)
+        if len(found) < wanted:
+            time.sleep(0.5)
+    if len(found) < wanted:
+        raise BenchError(f"{len(found)} alerts for {wanted} marked CDRs within 30 s")
+    return found
+
+
+def bench_app_alert_latency(bench):
+    """Times from a CDR produced to its alert on the topic: the broker's append time of the alert (LogAppendTime) less the CDR's own timestamp (CreateTime:
+    set when its producer was given it), one clock, in whole ms. Every twentieth CDR is the first and only call of a number and fires the rule. The
+    producer (Python, paced, linger 0) runs on the same two cores as broker, Redis (AOF off) and program, after 3 s to warm up. Not in it: the consumer that
+    reads the alert."""
+    seconds = 15 if bench.quick else 60
+    for rate in (2000, 10000):
+        with bench.env(f"latency-{rate}") as env:
+            env.write("latency.yaml", LATENCY_RULES)
+            topic = f"bench.latency.{rate}"
+            config = _config(env, "run", env.redis(), cdr=topic, rules="latency.yaml")
+            bench.kafka.create(topic, PARTITIONS)
+            bench.kafka.create(config.topic("alerts"), PARTITIONS, message_timestamp_type="LogAppendTime")
+            process = env.run(config)
+            process.wait_line(rf"shards={PARTITIONS}/{PARTITIONS}", 30)
+            sent, real, late = _produce(bench, topic, rate, seconds, 3)
+            appended = _alerts(bench, config, len(sent))
+            process.terminate(60)
+        ms = [appended[place] - at for place, at in sent.items()]
+        yield of_samples(f"bench_app_alert_latency_{rate}", ms, "ms",
+                         f"{real:.0f} CDR/s, {len(ms)} alerts, largest {max(ms)}; the producer at most {late:.0f} ms behind its pace at p99")

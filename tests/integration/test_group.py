@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes in one group: they join, leave, die and sleep in mid-stream, and the end state is that of one calm process."""
+import threading
+
+from cdrs import Stream
+from harness import PARTITIONS, Feeder, expect, expect_equal_ends, expect_oracle, wait_until
+
+
+def compare_with_calm(env, config, redis, stream):
+    calm = env.config("calm", (redis, 1))
+    r = env.run(calm)
+    r.wait_line("took partition", 30, PARTITIONS)
+    calm.wait_read(90, r)
+    r.terminate()
+    shards, subjects, _ = expect_equal_ends(config, calm)
+    expect_oracle(stream, shards, subjects)
+
+
+def test_group_joined_and_left(env):
+    stream = Stream(2, 100_000)
+    redis = env.redis()
+    env.kafka.create(env.cdr)
+    config = env.config("pair", redis)
+    first = env.run(config, log="first.log")
+    first.wait_line("took partition", 30, PARTITIONS)
+    feeder = Feeder(env.kafka, env.cdr, stream.records, 7000)
+    feeder.wait_sent(0.1)
+    second = env.run(config, log="second.log")
+    second.wait_line("took partition", 30)
+    feeder.wait_sent(0.35)
+    feeder.expect_running("the second left")
+    second.terminate()
+    third = env.run(config, log="third.log")
+    third.wait_line("took partition", 30)
+    feeder.wait_sent(0.7)
+    feeder.expect_running("the third was killed")
+    third.kill()
+    feeder.finish()
+    config.wait_read(90, first)
+    first.terminate()
+    compare_with_calm(env, config, redis, stream)
+
+
+def partitions_of(process):
+    """Those it holds by its own words."""
+    held = set()
+    for line in process.lines("(took|gave up) partition"):
+        words = line.replace('"', " ").split()
+        partition = int(words[words.index("partition") + 1])
+        held = held | {partition} if "took" in line else held - {partition}
+    return held
+
+
+def burst_and_freeze(env, config, process, records):
+    """Freezes the process while it works on the records. True: its partitions were not read to their ends then."""
+    before, mine = config.positions(), partitions_of(process)
+    sending = threading.Thread(target=env.kafka.produce, args=(env.cdr, records))
+    sending.start()
+    wait_until("the burst is being worked on", lambda: any(config.positions()[p] > before[p] for p in mine), 20, 0.0)
+    process.freeze()
+    sending.join()
+    ends, now = env.kafka.ends(env.cdr), config.positions()
+    return any(now[p] < ends[p] for p in mine)
+
+
+def test_group_sleeper_is_fenced(env):
+    """SIGSTOP past the session timeout, SIGCONT: what the sleeper had in its hands must not overwrite its successor's state."""
+    stream = Stream(3, 160_000)
+    redis = env.redis()
+    env.kafka.create(env.cdr)
+    config = env.config("pair", redis, properties={"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"})
+    first = env.run(config, log="first.log")
+    first.wait_line("took partition", 30, PARTITIONS)
+    sleeper = env.run(config, log="sleeper.log")
+    sleeper.wait_line("took partition", 30)
+    wait_until("both have shards", lambda: partitions_of(first) and partitions_of(sleeper), 30)
+    quarter, fenced = len(stream.records) // 4, 0
+    sent = 0
+    while sent < 3 * quarter and not fenced:  # whether it sleeps with a commit at hand is chance
+        wait_until("the sleeper has shards", lambda: partitions_of(sleeper), 60)
+        midst = burst_and_freeze(env, config, sleeper, stream.records[sent : sent + quarter])
+        sent += quarter
+        wait_until("the other takes all", lambda: len(partitions_of(first)) == PARTITIONS, 30)
+        config.wait_read(60, first)
+        sleeper.thaw()
+        if midst:
+            seen = len(sleeper.lines("msg=\"status "))
+            sleeper.wait_line("msg=\"status ", 20, seen + 4)
+            fenced = int(sleeper.status("fenced"))
+    expect(fenced, "the fence was never hit, or it is not counted")
+    wait_until("the sleeper has shards again", lambda: partitions_of(sleeper) and int(sleeper.status("shards").split("/")[0]), 60)
+    env.say(f"fence hit {fenced} times after {sent} CDRs")
+    env.kafka.produce(env.cdr, stream.records[sent:])
+    config.wait_read(90, first)
+    expect(first.status("fenced") == "0", "the successor was fenced too")
+    for r in (sleeper, first):
+        r.terminate()
+    compare_with_calm(env, config, redis, stream)

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hot path (decode, windows, rules, commit encoding) allocates nothing per record once warm: the program is linked with --wrap, so every
+ * malloc, calloc and realloc of our own code comes here. What the store does with a commit is its own matter and not counted. */
+#include "app/pipeline.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NUMBERS 50
+#define BATCH 500
+#define WARM 120 /* batches: 1,200 calls of each number, far past what is kept exactly */
+#define MEASURED 40
+
+static bool counting;
+static uint64_t allocations;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	allocations += counting;
+	return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	allocations += counting;
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	allocations += counting;
+	return __real_realloc(p, n);
+}
+
+/* ---- a store that is not counted, and an outlet that takes everything ---- */
+
+static uint64_t bytes_committed, records_committed;
+
+static enum err read_begin(struct store_shard *h, const struct store_key *keys, size_t n, struct err_text *why)
+{
+	bool before = counting;
+	counting = false;
+	enum err e = store_memory.read_begin(h, keys, n, why);
+	counting = before;
+	return e;
+}
+
+static enum err commit_begin(struct store_shard *h, const struct store_commit *c, struct err_text *why)
+{
+	bool before = counting;
+	counting = false;
+	for (size_t i = 0; i < c->put_cnt; i++)
+		bytes_committed += c->puts[i].value.len;
+	records_committed += c->put_cnt;
+	enum err e = store_memory.commit_begin(h, c, why);
+	counting = before;
+	return e;
+}
+
+static enum err send_event(void *ctx, void *owner, uint64_t number, const struct message *m, struct err_text *why)
+{
+	(void)owner;
+	(void)m;
+	(void)why;
+	shard_acked(*(struct shard **)ctx, number);
+	return ERR_OK;
+}
+
+static enum err dead_letter(void *ctx, void *owner, const struct dead_letter *d, struct err_text *why)
+{
+	(void)ctx;
+	(void)owner;
+	(void)d;
+	(void)why;
+	return ERR_OK;
+}
+
+static uint64_t none_open(void *ctx, const void *owner)
+{
+	(void)ctx;
+	(void)owner;
+	return 0;
+}
+
+static void poll_nothing(void *ctx, int wait_ms)
+{
+	(void)ctx;
+	(void)wait_ms;
+}
+
+/* ---- records ---- */
+
+static const char rules_text[] =
+	"groups:\n"
+	"- name: g\n"
+	"  rules:\n"
+	"  - {alert: never, expr: 'calls[\"1h\"] > 1000000 && callee_ratio[\"1h\"] > 0.9'}\n"
+	"  - {alert: early, expr: 'answer_ratio[\"24h\"] < 0.0001 || avg_talk_s[\"30m\"] > 1e9', action: quarantine}\n"
+	"  - {alert: short, expr: 'short6_ratio[\"7d\"] > 0.99 && talk_s[\"31d\"] < 0.0'}\n";
+
+static char text[BATCH][512];
+static int64_t made;
+
+/* Record i of the stream: every number calls once in 50 s, ends out of order by up to 9 s; every hundredth text has escapes. */
+static struct slice record(char *to)
+{
+	int64_t i = made++, start = INT64_C(1700000000000) + i * 1000;
+	int n = snprintf(
+		to, sizeof text[0],
+		"{\"record_id\":\"r%lld\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"+1555123%04d\",\"called_number\":"
+		"\"%s20%07lld\",\"disposition\":\"%s\",\"billable_ms\":%lld,\"attributes\":{\"note\":\"%s\"}}",
+		(long long)i, (long long)start, (long long)(start + i * 7919 % 9000), (int)(i % NUMBERS), i % 100 ? "+44" : "\\u002b44",
+		(long long)(i * 31 % 100000), i % 3 ? "ANSWERED" : "BUSY", (long long)(i * 997 % 60000), i % 100 ? "plain" : "a\\nb");
+	assert_true(n > 0 && n < (int)sizeof text[0]);
+	return slice_make(to, (size_t)n);
+}
+
+static void run_batches(struct shard *s, int batches)
+{
+	struct err_text why = {""};
+	for (int b = 0; b < batches; b++) {
+		for (int i = 0; i < BATCH; i++) {
+			int64_t offset = made;
+			struct slice r = record(text[i]);
+			assert_true(shard_add(s, r, slice_make("k", 1), NULL, offset, INT64_C(1800000000000)));
+		}
+		while (!shard_batch_done(s))
+			if (pipeline_step(s, (struct wall_time){INT64_C(1800000000000)}, &why))
+				fail_msg("%s", why.text);
+		shard_batch_reset(s);
+	}
+}
+
+static void hot_path_allocates_nothing_once_warm(void **state)
+{
+	struct arena arena;
+	struct settings set;
+	struct pipeline p;
+	struct rules *rules = NULL;
+	struct buf problems = {0};
+	struct err_text why = {""};
+	struct shard *s = NULL;
+	struct store_ops ops = store_memory;
+	const struct outlet outlet = {send_event, dead_letter, none_open, poll_nothing, &s};
+	(void)state;
+	arena_init(&arena, 65536);
+	assert_int_equal(settings_load(NULL, &arena, &set), ERR_OK);
+	set.store.kind = STORE_MEMORY;
+	set.keying = KEYING_WARN;
+	assert_int_equal(pipeline_init(&p, &set, false, &why), ERR_OK);
+	ops.read_begin = read_begin;
+	ops.commit_begin = commit_begin;
+	p.ops = &ops;
+	if (rules_parse(slice_of(rules_text), "f", &rules, &problems))
+		fail_msg("%.*s", (int)problems.len, (const char *)problems.data);
+	pipeline_set_rules(&p, rules);
+	if (shard_take(&p, &outlet, 0, 1, &s, &why))
+		fail_msg("%s", why.text);
+	shard_start(s, 0, 0);
+
+	run_batches(s, WARM);
+	uint64_t records = records_committed, bytes = bytes_committed, events = shard_meta(s)->counts.events;
+	allocations = 0;
+	counting = true;
+	run_batches(s, MEASURED);
+	counting = false;
+	printf("allocations over %d records: %llu\n", MEASURED * BATCH, (unsigned long long)allocations);
+	assert_int_equal(allocations, 0);
+	/* and the work was done: every batch wrote every number's record */
+	assert_int_equal(shard_meta(s)->counts.applied, (WARM + MEASURED) * BATCH);
+	assert_int_equal(records_committed - records, MEASURED * NUMBERS);
+	assert_true(bytes_committed - bytes > MEASURED * NUMBERS * 1000);
+	assert_true(events > 0); /* some numbers are in rest: their phase moves with every call */
+	assert_int_equal(shard_meta(s)->counts.events, events);
+
+	shard_drop(s);
+	p.ops = &store_memory;
+	pipeline_release(&p);
+	arena_release(&arena);
+}
+
+/* The test would be worth nothing if the wrapping did not work. */
+static void allocations_of_our_own_code_are_seen(void **state)
+{
+	(void)state;
+	struct arena a;
+	uint64_t before = allocations;
+	arena_init(&a, 64);
+	counting = true;
+	memset(arena_alloc(&a, 10), 0, 10);
+	counting = false;
+	assert_int_equal(allocations - before, 1);
+	arena_release(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(allocations_of_our_own_code_are_seen),
+		cmocka_unit_test(hot_path_allocates_nothing_once_warm),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
