@@ -244,7 +244,7 @@ static void leave(struct calls *h)
 	const uint8_t *order = calls_by_start(h);
 	uint32_t k = place_by_start(h, 0);
 	struct call *prev = k > 0 ? c + order[k - 1] : NULL, *next = k + 1u < h->cnt ? c + order[k + 1] : NULL;
-	bool goes_on = next == c + 1 && !(c->flags & CALL_NEXT_DONE) && !(next->flags & CALL_PREV_DONE) &&
+	bool goes_on = next == c + 1 && !(c->flags & (CALL_NEXT_DONE | CALL_RUN_CUT)) && !(next->flags & (CALL_PREV_DONE | CALL_RUN_CUT)) &&
 		       number_follows(c->callee, next->callee); /* by both orders the next call goes on its run */
 	link_neighbours(h, c, prev, next, &p);
 	p.run.joined = d->run_joined;
@@ -328,12 +328,14 @@ static struct call call_of(const struct calls *h, const struct facts *f)
 }
 
 /* Its start may lie among calls that have left, or between the last of them and the first one here. `k`: its place by start among those here. */
-static void cut_runs(struct calls *h, const struct call *c, uint32_t k)
+static void cut_runs(struct calls *h, struct call *c, uint32_t k)
 {
 	struct deep *d = h->deep;
 	int64_t start_ms = calls_start_ms(h, c);
 	if (k < h->cnt && calls_by_start(h)[k] == 0)
 		d->run_joined = false;
+	if (start_ms < d->left_start_ms)
+		c->flags |= CALL_RUN_CUT;
 	if (start_ms < d->left_start_ms)
 		pieces_cut_runs(&d->pieces, calls_relative(h, start_ms), calls_relative(h, start_ms - d->ahead_ms));
 }
@@ -348,7 +350,7 @@ static uint32_t place_for_start(struct calls *h, int64_t start_ms)
 	return k;
 }
 
-static void insert(struct calls *h, const struct call *c, uint64_t caller)
+static void insert(struct calls *h, struct call *c, uint64_t caller)
 {
 	uint32_t at = h->from + (uint32_t)h->cnt, k = place_for_start(h, calls_start_ms(h, c)), place;
 	uint8_t *order = calls_by_start(h);
@@ -376,7 +378,7 @@ static void insert(struct calls *h, const struct call *c, uint64_t caller)
 	mark_last(h, at, caller);
 }
 
-static void add_late(struct calls *h, const struct call *c)
+static void add_late(struct calls *h, struct call *c)
 {
 	struct deep *d = h->deep;
 	struct piece p = piece_of(h, c);
@@ -392,7 +394,7 @@ static void add_late(struct calls *h, const struct call *c)
 	d->late_merged++;
 }
 
-static void add_deep(struct calls *h, const struct call *c, uint64_t caller)
+static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 {
 	struct deep *d = h->deep;
 	struct weight w = {1, c->flags & 1, c->talk_ms};

@@ -22,6 +22,7 @@ enum call_mark {
 	CALL_IS_CALL = 1 << 23,     /* always: counts calls by the same sum */
 	CALL_NEXT_DONE = 1 << 24,   /* by order of start, a call that left the exact ones stands between it and the next one here */
 	CALL_PREV_DONE = 1 << 25,
+	CALL_RUN_CUT = 1 << 26, /* it came in when calls that started later had left: one of them may stand beside it */
 };
 
 struct call { /* 32 bytes */

@@ -48,7 +48,7 @@ struct items_in {
 	uint32_t made_hand, received_hand; /* place of the merging hand + 1; 0: none */
 	uint8_t order[CALLS_EXACT];
 	bool ordered;
-	uint64_t next_done[2], prev_done[2];
+	uint64_t next_done[2], prev_done[2], run_cut[2];
 	uint64_t registers[4][SKETCH_REGISTERS / 64]; /* read already */
 };
 

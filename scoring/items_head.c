@@ -3,7 +3,7 @@
  *
  *   flags (2 bytes: which parts there are) · since · clock, first_seen, told from since · calls · answered · talk_ms · late · sequence, told from since ·
  *   first day + 1 · bytes of state
- *   calls made:      base · number of exact calls · order by start, if it is not that by end (a byte a call) · marks of links (2 x 16 bytes), if any
+ *   calls made:      base · number of exact calls · order by start, if it is not that by end (a byte a call) · marks of links (3 x 16 bytes), if any
  *   behind these:    pieces · place of the hand · weight behind it · coarse, coarsened · late_merged · last start and second that left · ahead ·
  *                    joined
  *   calls received:  base · total · newest · exact calls; behind these: pieces, hand, weight, coarse, coarsened, late_merged
@@ -48,7 +48,7 @@ static bool has_links(const struct calls *h)
 	uint32_t all = 0;
 	for (uint32_t i = 0; i < h->cnt; i++)
 		all |= h->call[h->from + i].flags;
-	return all & (CALL_NEXT_DONE | CALL_PREV_DONE);
+	return all & (CALL_NEXT_DONE | CALL_PREV_DONE | CALL_RUN_CUT);
 }
 
 static uint32_t head_flags(const struct subject *s)
@@ -92,15 +92,17 @@ static void put_pieces(const struct pieces *p, const uint16_t *order, struct buf
 
 static void put_links(const struct calls *h, struct buf *out)
 {
-	uint64_t next[2] = {0}, prev[2] = {0};
+	uint64_t next[2] = {0}, prev[2] = {0}, cut[2] = {0};
 	for (uint32_t i = 0; i < h->cnt; i++) {
 		uint32_t flags = h->call[h->from + i].flags;
 		next[i / 64] |= (uint64_t)((flags & CALL_NEXT_DONE) != 0) << i % 64;
 		prev[i / 64] |= (uint64_t)((flags & CALL_PREV_DONE) != 0) << i % 64;
+		cut[i / 64] |= (uint64_t)((flags & CALL_RUN_CUT) != 0) << i % 64;
 	}
 	for (int i = 0; i < 2; i++) {
 		buf_put_varint(out, next[i]);
 		buf_put_varint(out, prev[i]);
+		buf_put_varint(out, cut[i]);
 	}
 }
 
@@ -247,6 +249,7 @@ static void get_history(struct items_in *in, uint32_t flags, struct reader *r)
 	for (int i = 0; i < 2 && (flags & HEAD_LINKS); i++) {
 		in->next_done[i] = reader_varint(r);
 		in->prev_done[i] = reader_varint(r);
+		in->run_cut[i] = reader_varint(r);
 	}
 	if (r->bad)
 		return;
@@ -361,7 +364,8 @@ static bool finish_history(struct items_in *in, struct calls *h)
 	for (uint32_t i = 0; i < h->cnt; i++) {
 		struct call *c = &h->call[i];
 		c->flags |= (in->next_done[i / 64] >> i % 64 & 1 ? CALL_NEXT_DONE : 0) |
-			    (in->prev_done[i / 64] >> i % 64 & 1 ? CALL_PREV_DONE : 0);
+			    (in->prev_done[i / 64] >> i % 64 & 1 ? CALL_PREV_DONE : 0) |
+			    (in->run_cut[i / 64] >> i % 64 & 1 ? CALL_RUN_CUT : 0);
 	}
 	calls_mark_all(h);
 	if (!h->deep)

@@ -163,7 +163,7 @@ static struct stretch exact_run(struct calls *h, const struct window *w)
 		const struct call *c = calls + order[i];
 		if (order[i] < w->from)
 			continue;
-		bool goes_on = before && are_linked(w, before, c) && number_follows(before->callee, c->callee);
+		bool goes_on = before && are_linked(w, before, c) && !(w->wide && ((before->flags | c->flags) & CALL_RUN_CUT)) && number_follows(before->callee, c->callee);
 		length = goes_on ? length + 1 : 1;
 		is_first = (goes_on && is_first) || order[i] == 0;
 		if (is_first)
