@@ -197,6 +197,7 @@ static struct piece piece_of(const struct calls *h, const struct call *c)
 			  .top = c->callee,
 			  .top_calls = c->callee != 0,
 			  .min_start = calls_relative(h, calls_start_ms(h, c)),
+			  .max_start = calls_relative(h, calls_start_ms(h, c)),
 			  .run = {1, 1, 1, false},
 			  .peak = {1, 1, 1, false},
 			  .page = c->page};

@@ -105,6 +105,7 @@ void recent_shift(struct recent *r, uint32_t by)
 {
 	for (uint32_t i = 0; i < r->cnt; i++)
 		r->seen[i].ms = r->seen[i].ms > by ? r->seen[i].ms - by : 0;
+	recent_expire(r, 0);
 }
 
 /* ---- the sketch ---- */

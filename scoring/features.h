@@ -159,7 +159,8 @@ struct window {
 	uint64_t packed[3];  /* a byte a counter */
 	uint64_t n[WINDOW_COUNTERS];
 	uint64_t talk_ms;
-	uint64_t gaps, gap_ms, gap_ms2;
+	uint64_t gaps, gap_ms, gap_ms2; /* links between starts */
+	uint32_t min_start, max_start;
 	uint32_t run, peak, top;
 };
 #define FIGURE_WINDOWS 16 /* read at once; a rule set may have more, these are read one by one */

@@ -105,7 +105,8 @@ enum {
 	PIECE_START = 1 << 26, /* the smallest start is not before the base */
 	PIECE_RUN_JOINED = 1 << 27,
 	PIECE_PEAK_JOINED = 1 << 28,
-	PIECE_MASK_END = 1 << 29,
+	PIECE_LAST_START = 1 << 29, /* the largest start is another one */
+	PIECE_MASK_END = 1 << 30,
 };
 
 static bool is_plain(const struct stretch *s)
@@ -120,7 +121,8 @@ static uint32_t piece_mask(const struct piece *p)
 		mask |= (uint32_t)(p->count[i] != 0) << i;
 	mask |= (p->calls > 1 ? PIECE_MANY : 0) | (p->talk_ms ? PIECE_TALK : 0) | (p->gaps ? PIECE_GAPS : 0) |
 		(is_plain(&p->run) ? 0 : PIECE_RUN) | (is_plain(&p->peak) ? 0 : PIECE_PEAK) | (p->top ? PIECE_TOP : 0) |
-		(p->min_start ? PIECE_START : 0) | (p->run.joined ? PIECE_RUN_JOINED : 0) | (p->peak.joined ? PIECE_PEAK_JOINED : 0);
+		(p->min_start ? PIECE_START : 0) | (p->max_start != p->min_start ? PIECE_LAST_START : 0) |
+		(p->run.joined ? PIECE_RUN_JOINED : 0) | (p->peak.joined ? PIECE_PEAK_JOINED : 0);
 	return mask;
 }
 
@@ -161,6 +163,8 @@ static void put_piece(int64_t base_ms, const struct piece *p, int64_t *ms, struc
 	}
 	if (mask & PIECE_START)
 		buf_put_zigzag(out, (int64_t)p->first - p->min_start);
+	if (mask & PIECE_LAST_START)
+		buf_put_zigzag(out, (int64_t)p->last - p->max_start);
 }
 
 static void put_register(int64_t base_ms, const struct sketch *s, uint32_t r, int64_t *ms, struct buf *out)
@@ -342,14 +346,22 @@ static void get_piece_links(struct piece *p, uint32_t mask, struct reader *r)
 	}
 }
 
+/* Told from a time of the piece; 0 for what the base has passed. */
+static uint32_t get_start(struct reader *r, int64_t from)
+{
+	int64_t start = (int64_t)((uint64_t)from - (uint64_t)reader_zigzag(r));
+	return start <= 0 ? 0 : start > UINT32_MAX ? UINT32_MAX : (uint32_t)start;
+}
+
 static bool get_piece(struct pieces *list, int64_t base_ms, int64_t *ms, uint8_t page, struct reader *r)
 {
 	struct piece p = {.page = page, .calls = 1};
 	p.first = p.last = get_relative(r, ms, base_ms);
-	int64_t first_ms = *ms;
+	int64_t first_ms = *ms, last_ms = *ms;
 	uint32_t mask = get_u32(r);
 	if (mask & PIECE_MANY) {
 		p.last = get_relative(r, ms, base_ms);
+		last_ms = *ms;
 		get_piece_many(&p, mask, r);
 	} else {
 		for (uint32_t bits = mask & COUNTS_MASK; bits; bits &= bits - 1)
@@ -358,10 +370,10 @@ static bool get_piece(struct pieces *list, int64_t base_ms, int64_t *ms, uint8_t
 	if (mask & PIECE_TALK)
 		p.talk_ms = reader_varint(r);
 	get_piece_links(&p, mask, r);
-	if (mask & PIECE_START) {
-		int64_t start = (int64_t)((uint64_t)first_ms - (uint64_t)reader_zigzag(r) - (uint64_t)base_ms);
-		p.min_start = start <= 0 ? 0 : start > UINT32_MAX ? UINT32_MAX : (uint32_t)start;
-	}
+	if (mask & PIECE_START)
+		p.min_start = p.max_start = get_start(r, first_ms - base_ms);
+	if (mask & PIECE_LAST_START)
+		p.max_start = get_start(r, last_ms - base_ms);
 	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last || (list->newest != NO_PIECE && list->piece[list->newest].first > p.first))
 		return false;
 	pieces_append(list, &p);
@@ -394,7 +406,8 @@ static bool get_recent(struct recent *recent, enum stream stream, int64_t base_m
 						  : get_bytes(r, stream == STREAM_CALLEES || stream == STREAM_CALLERS ? NUMBER_BYTES : 8);
 	if (r->bad || value == 0 || (stream == STREAM_REGIONS && value > UINT16_MAX))
 		return false;
-	recent_add(recent, value, t, page, &forgotten);
+	if (t)
+		recent_add(recent, value, t, page, &forgotten);
 	return true;
 }
 

@@ -134,6 +134,7 @@ void pieces_shift(struct pieces *p, uint32_t by)
 		q->first = q->first > by ? q->first - by : 0;
 		q->last = q->last > by ? q->last - by : 0;
 		q->min_start = q->min_start > by ? q->min_start - by : 0;
+		q->max_start = q->max_start > by ? q->max_start - by : 0;
 	}
 }
 
@@ -159,6 +160,7 @@ void piece_absorb(struct piece *p, const struct piece *older)
 	p->first = older->first < p->first ? older->first : p->first;
 	p->last = max32(p->last, older->last);
 	p->min_start = older->min_start < p->min_start ? older->min_start : p->min_start;
+	p->max_start = max32(p->max_start, older->max_start);
 	p->calls = add32(p->calls, older->calls);
 	for (int i = 0; i < COUNTER_CNT; i++)
 		p->count[i] = add32(p->count[i], older->count[i]);
@@ -262,24 +264,29 @@ void pieces_step(struct pieces *p, const struct weight *exact)
 
 /* ---- late calls ---- */
 
+static void cut_join(struct pieces *p, uint16_t at)
+{
+	if (at != NO_PIECE && p->piece[at].run.joined) {
+		p->piece[at].run.joined = false;
+		mark(p, &p->piece[at]);
+	}
+}
+
 void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after)
 {
-	uint16_t i = p->newest;
-	for (; i != NO_PIECE && p->piece[i].last >= ends_after; i = p->piece[i].older) {
+	for (uint16_t i = p->newest; i != NO_PIECE; i = p->piece[i].older) {
 		struct piece *q = &p->piece[i];
-		if (q->min_start > start ||
-		    (q->run.best == 1 && !q->run.joined && (q->newer == NO_PIECE || !p->piece[q->newer].run.joined)))
-			continue;
-		q->run = (struct stretch){1, 1, (q->run.best + 1) / 2, false};
-		mark(p, q);
-		if (q->newer != NO_PIECE) {
-			p->piece[q->newer].run.joined = false;
-			mark(p, &p->piece[q->newer]);
+		bool before_all = q->min_start > start, behind_all = q->max_start <= start;
+		if (!before_all && !behind_all && q->run.best > 1) {
+			q->run = (struct stretch){1, 1, (q->run.best + 1) / 2, false};
+			mark(p, q);
+		} else if (!before_all && !behind_all) {
+			cut_join(p, i);
 		}
-	}
-	if (i != NO_PIECE && p->piece[i].newer != NO_PIECE) { /* it may stand right behind this piece */
-		p->piece[p->piece[i].newer].run.joined = false;
-		mark(p, &p->piece[p->piece[i].newer]);
+		if (!before_all && q->newer != NO_PIECE && p->piece[q->newer].max_start > start)
+			cut_join(p, q->newer);
+		if (q->last < ends_after)
+			break;
 	}
 }
 

@@ -23,7 +23,8 @@ struct piece {
 	uint64_t gap_ms, gap_ms2; /* sums over links between starts, and over their squares */
 	uint64_t top;             /* a called number and how many of the calls went to it: a lower bound of the most called */
 	uint32_t top_calls;
-	uint32_t min_start;       /* not above the smallest start; 0: before the base */
+	uint32_t min_start;       /* the smallest start; 0: before the base */
+	uint32_t max_start;       /* the largest start */
 	struct stretch run, peak; /* run: called numbers going up by one; peak: starts within one second */
 	uint16_t older, newer;    /* neighbours, NO_PIECE at the ends */
 	uint8_t page;             /* where it is stored, record.c's */

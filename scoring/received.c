@@ -6,7 +6,8 @@
  *
  * PRECISION
  *   Up to 64 calls after the window's edge are exact. Beyond, the piece that the edge cuts is left out: at most 1/20 of the window. Parties:
- *   exact up to 64 values, else a sketch (distinct.c). A window that ends before more than 64 received calls counts whole pieces at its end too. */
+ *   exact up to 64 values, else a sketch (distinct.c). Calls received after the window's end take part in these bounds as if they were inside; a window that ends before more than 64
+ *   of them is read to whole pieces at its end too. */
 #include "scoring/received.h"
 
 #include "base/arena.h"

@@ -70,6 +70,8 @@ static void add_piece(struct window *sums, const struct piece *p)
 		sums->n[i] += p->count[i];
 	sums->n[COUNT_CALLS] += p->calls;
 	sums->talk_ms += p->talk_ms;
+	sums->min_start = p->min_start < sums->min_start ? p->min_start : sums->min_start;
+	sums->max_start = p->max_start > sums->max_start ? p->max_start : sums->max_start;
 	sums->gaps += p->gaps;
 	sums->gap_ms += p->gap_ms;
 	sums->gap_ms2 = sums->gap_ms2 > UINT64_MAX - p->gap_ms2 ? UINT64_MAX : sums->gap_ms2 + p->gap_ms2;
@@ -81,6 +83,8 @@ static void widen(struct window *w, const struct window *sums, uint16_t inside, 
 	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
 		w->n[i] = sums->n[i] + (w->packed[i / 8] >> i % 8 * 8 & 0xff);
 	w->talk_ms += sums->talk_ms;
+	w->min_start = sums->min_start;
+	w->max_start = sums->max_start;
 	w->gaps = sums->gaps;
 	w->gap_ms = sums->gap_ms;
 	w->gap_ms2 = sums->gap_ms2;
@@ -90,7 +94,7 @@ static void widen(struct window *w, const struct window *sums, uint16_t inside, 
 
 static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uint32_t *edges)
 {
-	struct window sums = {0};
+	struct window sums = {.min_start = UINT32_MAX};
 	uint16_t at = p->newest, inside = NO_PIECE;
 	for (uint32_t k = 0; k < n; k++) {
 		if (p->piece[p->newest].last <= edges[k])
@@ -134,6 +138,31 @@ static bool are_linked(const struct window *w, const struct call *a, const struc
 	return !w->wide || (!(a->flags & CALL_NEXT_DONE) && !(b->flags & CALL_PREV_DONE));
 }
 
+/* Where the orders differ, some links at the window's edge led to calls outside. The span from the first start to the last says what all links together
+ * are; those that lack are taken as equal. */
+static void complete_gaps(struct calls *h, struct window *w)
+{
+	const uint8_t *order = calls_by_start(h);
+	int64_t first = calls_start_ms(h, h->call + h->from + order[0]) - h->base_ms;
+	int64_t last = calls_start_ms(h, h->call + h->from + order[h->cnt - 1]) - h->base_ms;
+	uint64_t links = w->n[COUNT_CALLS] - 1;
+	if (w->piece != NO_PIECE) {
+		if (w->min_start == 0 || w->max_start == UINT32_MAX)
+			return; /* starts that lie too far off: what is linked has to do */
+		first = w->min_start < first ? w->min_start : first;
+		last = w->max_start > last ? w->max_start : last;
+	}
+	uint64_t span = (uint64_t)(last - first);
+	if (links > w->gaps && span > w->gap_ms) {
+		uint64_t each = (span - w->gap_ms) / (links - w->gaps);
+		w->gap_ms2 += each * each * (links - w->gaps);
+	} else if (links != w->gaps && w->gaps) {
+		w->gap_ms2 = (uint64_t)((double)w->gap_ms2 * (double)links / (double)w->gaps);
+	}
+	w->gaps = links;
+	w->gap_ms = span;
+}
+
 void window_gaps(struct calls *h, struct window *w)
 {
 	const uint8_t *order = calls_by_start(h);
@@ -148,6 +177,8 @@ void window_gaps(struct calls *h, struct window *w)
 			add_gap(w, calls_start_ms(h, c) - calls_start_ms(h, before));
 		before = c;
 	}
+	if (w->wide)
+		complete_gaps(h, w);
 	w->have |= PART_GAPS;
 }
 
@@ -163,7 +194,8 @@ static struct stretch exact_run(struct calls *h, const struct window *w)
 		const struct call *c = calls + order[i];
 		if (order[i] < w->from)
 			continue;
-		bool goes_on = before && are_linked(w, before, c) && !(w->wide && ((before->flags | c->flags) & CALL_RUN_CUT)) && number_follows(before->callee, c->callee);
+		bool goes_on = before && are_linked(w, before, c) && !(w->wide && ((before->flags | c->flags) & CALL_RUN_CUT)) &&
+			       number_follows(before->callee, c->callee);
 		length = goes_on ? length + 1 : 1;
 		is_first = (goes_on && is_first) || order[i] == 0;
 		if (is_first)

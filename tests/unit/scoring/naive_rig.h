@@ -6,7 +6,7 @@
 #include "scoring/scoring.h"
 #include "tests/unit/scoring/naive.h"
 
-struct shape { /* of a stream */
+struct shape {                /* of a stream */
 	int64_t gap_ms;       /* mean time from one event to the next */
 	uint32_t late_a_1000; /* calls that come late */
 	uint32_t late_places; /* by up to so many gaps */
@@ -47,6 +47,7 @@ struct value rig_figure(struct rig *r, struct figure_key k, int64_t as_of_ms);
 struct rig_errors { /* worst seen, beyond the exact range; shares of what the window holds */
 	double calls, answered, talk, gap_mean, gap_cv;
 	uint64_t comparisons, wide_windows;
+	uint64_t gap_cvs, gap_cvs_off; /* off by more than 0.1 */
 };
 
 /* Compares every figure of a window with the model's, exactly or within the bounds of DESIGN section 6; fails with seed and figure. */
