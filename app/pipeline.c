@@ -204,7 +204,7 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 		return FOUND;
 	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
 		return NOT_LOADED;
-	*out = table_add(s->table, key, hash, since_ms);
+	*out = table_add(s->table, key, hash, since_ms, -1);
 	(*out)->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
 	return FOUND;
 }

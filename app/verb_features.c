@@ -97,7 +97,7 @@ static void apply(struct run *r, const struct cdr *c)
 		r->clock_ms = c->event_ms;
 	struct subject *s = table_find(r->table, c->calling_number, c->caller_hash);
 	if (!s)
-		s = table_add(r->table, c->calling_number, c->caller_hash, r->clock_ms);
+		s = table_add(r->table, c->calling_number, c->caller_hash, r->clock_ms, -1);
 	enum call_fate fate = subject_add_call(r->table, s, c, ALLOWED_LATENESS_MS, &late);
 	if (fate == CALL_TOO_LATE)
 		r->unusable++;

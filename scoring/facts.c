@@ -39,22 +39,9 @@ uint64_t number_pack(struct slice s)
 /* 999 + 1 has a digit more: it does not follow. */
 bool number_follows(uint64_t before, uint64_t after)
 {
-	static const uint64_t tens[] = {1,
-					10,
-					100,
-					1000,
-					10000,
-					100000,
-					1000000,
-					10000000,
-					100000000,
-					1000000000,
-					10000000000,
-					100000000000,
-					1000000000000,
-					10000000000000,
-					100000000000000,
-					1000000000000000};
+	static const uint64_t tens[] = {
+		1,         10,         100,         1000,         10000,         100000,         1000000,         10000000,
+		100000000, 1000000000, 10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000};
 	if (!before || (before & HASHED) || after != before + 1)
 		return false;
 	return (after & ((UINT64_C(1) << DIGITS_BITS) - 1)) < tens[before >> DIGITS_BITS & 15];
@@ -78,8 +65,8 @@ static bool is_blocked(const struct cdr *c)
 
 static uint32_t outcome(uint8_t disposition)
 {
-	static const uint8_t counter[] = {[DISPOSITION_NO_ANSWER] = 1 + COUNT_NO_ANSWER, [DISPOSITION_BUSY] = 1 + COUNT_BUSY,
-					  [DISPOSITION_CANCELLED] = 1 + COUNT_CANCELLED, [DISPOSITION_REJECTED] = 1 + COUNT_REJECTED,
+	static const uint8_t counter[] = {[DISPOSITION_NO_ANSWER] = 1 + COUNT_NO_ANSWER,    [DISPOSITION_BUSY] = 1 + COUNT_BUSY,
+					  [DISPOSITION_CANCELLED] = 1 + COUNT_CANCELLED,    [DISPOSITION_REJECTED] = 1 + COUNT_REJECTED,
 					  [DISPOSITION_INVALID_NUMBER] = 1 + COUNT_INVALID, [DISPOSITION_NETWORK] = 1 + COUNT_NETWORK};
 	return counter[disposition] ? UINT32_C(1) << (counter[disposition] - 1) : 0;
 }
@@ -148,5 +135,5 @@ bool facts_decode(struct reader *r, struct facts *f)
 	f->talk_ms = (uint32_t)talk;
 	f->counts = (uint32_t)counts;
 	f->region = (uint16_t)region;
-	return !r->bad && talk <= UINT32_MAX && counts <= COUNTS_MASK && region < PLACE_REGIONS_MAX && f->callee >> NUMBER_PACK_BITS == 0;
+	return !r->bad && talk <= UINT32_MAX && counts <= COUNTS_MASK && region <= UINT16_MAX && f->callee >> NUMBER_PACK_BITS == 0;
 }

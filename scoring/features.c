@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scoring/calls.h"
-#include "scoring/scoring.h"
+/* From windows to figures. A slot is filled when it is first asked for; the windows of the rule set are read together, part by part, so what no
+ * rule asks for is not computed. */
+#include "scoring/subject.h"
+#include "scoring/window.h"
 
 #include <assert.h>
+#include <math.h>
+
+static void figures_fill(struct figures *f, uint32_t slot);
+
+#define COUNT_OUTSIDE_PHASE OUTSIDE_PHASE
+#define COUNT_OUTSIDE_PHASE_DAYS OUTSIDE_PHASE_DAYS
+#define COUNT_OUTSIDE_EPISODE OUTSIDE_EPISODE
+#define COUNT_OUTSIDE_HEALTH OUTSIDE_HEALTH
+#define COUNT_OUTSIDE_MATURITY OUTSIDE_MATURITY
+#define COUNT_OUTSIDE_CONNECTION OUTSIDE_CONNECTION
+#define COUNT_OUTSIDE_ENGAGEMENT OUTSIDE_ENGAGEMENT
+#define COUNT_OUTSIDE_SENTIMENT OUTSIDE_SENTIMENT
 
 static const struct feature_info table[] = {
-#define X(n, name, type, windowed) {name, VALUE_##type, windowed},
+#define X(n, name, type, windowed, of, how, a, b) \
+	{name, VALUE_##type, windowed, of, how, COUNT_##a, COUNT_##b, (how == HOW_COUNT && VALUE_##type == VALUE_INT) || how == HOW_TALK_S},
 	FEATURES(X)
 #undef X
+		{"baseline", VALUE_DOUBLE, true, OF_ALL, HOW_BASELINE, 0, 0, false},
 };
 
 const struct feature_info *feature_info(enum feature f)
@@ -25,68 +41,233 @@ bool feature_find(struct slice name, enum feature *f)
 	return false;
 }
 
-static double ratio(uint64_t a, uint64_t b)
-{
-	return b ? (double)a / (double)b : 0.0;
-}
+/* ---- the windows of the rule set ---- */
 
-static struct value value_of(enum feature f, const struct window *w)
+static struct window *window_at(struct figures *f, int64_t ms)
 {
-	struct value v = {.type = table[f].type};
-	double talk_s = (double)w->talk_ms / 1000.0;
-	switch (f) {
-	case FEATURE_CALLS:
-		v.i = (int64_t)w->calls;
-		break;
-	case FEATURE_ANSWERED:
-		v.i = (int64_t)w->answered;
-		break;
-	case FEATURE_ANSWER_RATIO:
-		v.d = ratio(w->answered, w->calls);
-		break;
-	case FEATURE_TALK_S:
-		v.d = talk_s;
-		break;
-	case FEATURE_AVG_TALK_S:
-		v.d = w->answered ? talk_s / (double)w->answered : 0.0;
-		break;
-	case FEATURE_SHORT6:
-		v.i = (int64_t)w->short6;
-		break;
-	case FEATURE_SHORT6_RATIO:
-		v.d = ratio(w->short6, w->answered);
-		break;
-	case FEATURE_CALLEES:
-		v.i = (int64_t)w->callees;
-		break;
-	case FEATURE_CALLEE_RATIO:
-		v.d = ratio(w->callees, w->calls);
-		break;
-	case FEATURE_CNT:
-		assert(false);
+	uint32_t i = 0;
+	while (i < f->window_cnt && f->windows[i].ms < ms)
+		i++;
+	if (i < f->window_cnt && f->windows[i].ms == ms)
+		return &f->windows[i];
+	if (f->window_cnt == FIGURE_WINDOWS) {
+		if (f->other.ms != ms)
+			f->other = (struct window){.ms = ms};
+		return &f->other;
 	}
-	return v;
+	memmove(f->windows + i + 1, f->windows + i, (f->window_cnt - i) * sizeof *f->windows);
+	f->windows[i] = (struct window){.ms = ms};
+	f->window_cnt++;
+	return &f->windows[i];
 }
 
-/* One reading of the window serves all slots over it. */
-static void fill(struct figures *f, uint32_t slot)
+static void learn_windows(struct figures *f)
 {
-	const struct subject *s = f->subject;
-	struct window w;
-	int64_t window_ms = f->keys[slot].window_ms;
-	calls_window(s->history, f->as_of_ms - window_ms, f->as_of_ms, &w);
-	for (uint32_t i = 0; i < f->n; i++)
-		if (f->keys[i].window_ms == window_ms) {
-			f->values[i] = value_of(f->keys[i].feature, &w);
-			f->filled[i / 64] |= UINT64_C(1) << (i % 64);
-		}
+	f->window_cnt = 0;
+	f->windows_of = f->keys;
+	f->other.ms = 0;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->keys[i].window_ms)
+			window_at(f, f->keys[i].window_ms);
+		if (f->keys[i].feature == FEATURE_BASELINE)
+			window_at(f, BASELINE_MS);
+	}
 }
 
 void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 {
 	f->subject = s;
 	f->as_of_ms = s->clock_ms != TIME_NONE && as_of_ms < s->clock_ms ? s->clock_ms : as_of_ms;
-	f->fill = fill;
+	f->fill = figures_fill;
 	for (uint32_t i = 0; i < (f->n + 63) / 64; i++)
 		f->filled[i] = 0;
+	if (f->windows_of != f->keys)
+		learn_windows(f);
+	for (uint32_t i = 0; i < f->window_cnt; i++)
+		f->windows[i].have = 0;
+	f->other.have = 0;
+	f->outside[OUTSIDE_PHASE] = (struct value){.type = VALUE_STRING, .s = SLICE_LIT("active")};
+	for (int i = OUTSIDE_PHASE_DAYS; i < OUTSIDE_CNT; i++)
+		f->outside[i] = (struct value){.type = VALUE_INT, .i = i >= OUTSIDE_HEALTH ? -1 : 0};
+}
+
+/* ---- parts of a window, read when first asked for ---- */
+
+static void nothing(struct window *w)
+{
+	int64_t ms = w->ms;
+	uint32_t have = w->have;
+	*w = (struct window){.ms = ms, .have = have | ~(uint32_t)(PART_IN | PART_FLAGS), .piece = NO_PIECE, .cut = NO_PIECE};
+}
+
+static void read_sums(struct figures *f, struct window *w, struct calls *h)
+{
+	if (w != &f->other)
+		window_sums(h, f->windows, f->window_cnt, f->as_of_ms);
+	else
+		window_sums(h, w, 1, f->as_of_ms);
+}
+
+static void read_received(struct figures *f, const struct subject *s, struct window *w)
+{
+	w->n[COUNT_INCOMING] = w->n[COUNT_IN_PARTIES] = 0;
+	if (s->received)
+		received_window(s->received, f->as_of_ms - w->ms, f->as_of_ms, &w->n[COUNT_INCOMING], &w->n[COUNT_IN_PARTIES]);
+	w->have |= PART_IN;
+}
+
+static void read_marks(struct figures *f, const struct subject *s, struct window *w)
+{
+	w->n[COUNT_FLAGS] = s->marks ? marks_flags(s->marks, f->as_of_ms - w->ms, f->as_of_ms) : 0;
+	w->n[COUNT_FLAGGED] = s->marks ? marks_flagged(s->marks, f->as_of_ms - w->ms) : 0;
+	w->have |= PART_FLAGS;
+}
+
+static void read_part(struct figures *f, struct window *w, uint32_t part)
+{
+	const struct subject *s = f->subject;
+	if (w->have & part)
+		return;
+	if (part == PART_IN)
+		read_received(f, s, w);
+	else if (part == PART_FLAGS)
+		read_marks(f, s, w);
+	else if (!s->history)
+		nothing(w);
+	else if (part == PART_DISTINCT)
+		window_distinct(s->history, w, f->as_of_ms);
+	else if (part == PART_GAPS)
+		window_gaps(s->history, w);
+	else if (part == PART_RUN)
+		window_run(s->history, w);
+	else if (part == PART_PEAK)
+		window_peak(s->history, w);
+	else if (part == PART_TOP)
+		window_top(s->history, w);
+	else
+		read_sums(f, w, s->history);
+}
+
+static struct window *window_of(struct figures *f, int64_t ms, uint32_t part)
+{
+	struct window *w = window_at(f, ms);
+	if (part != PART_IN && part != PART_FLAGS)
+		read_part(f, w, PART_SUMS);
+	read_part(f, w, part);
+	return w;
+}
+
+static uint64_t count_in(struct figures *f, int64_t ms, uint32_t counter)
+{
+	uint32_t part = counter >= COUNT_FLAGS                              ? PART_FLAGS
+			: counter >= COUNT_INCOMING                         ? PART_IN
+			: counter < COUNT_CALLEES || counter == COUNT_CALLS ? PART_SUMS
+									    : PART_DISTINCT;
+	return window_count(window_of(f, ms, part), counter);
+}
+
+/* ---- figures ---- */
+
+static double ratio(double a, uint64_t b)
+{
+	return b ? a / (double)b : 0.0;
+}
+
+/* Population standard deviation / mean, exact up to the last division. */
+static double gap_cv(const struct window *w)
+{
+	if (w->gaps < 2 || w->gap_ms == 0)
+		return 0.0;
+	unsigned __int128 squares = (unsigned __int128)w->gap_ms2 * w->gaps, square = (unsigned __int128)w->gap_ms * w->gap_ms;
+	return squares > square ? sqrt((double)(squares - square)) / (double)w->gap_ms : 0.0;
+}
+
+static int64_t age_days(const struct figures *f)
+{
+	int32_t first = subject_first_day(f->subject);
+	int64_t today = f->as_of_ms / DAY_MS - (f->as_of_ms % DAY_MS < 0);
+	return first < 0 || today < first ? 0 : today - first;
+}
+
+static double in_seconds_or_calls(struct figures *f, const struct feature_info *info, int64_t ms)
+{
+	if (info->how == HOW_TALK_S)
+		return (double)window_of(f, ms, PART_SUMS)->talk_ms / 1000.0;
+	return (double)count_in(f, ms, info->a);
+}
+
+/* The mean over the last 7 days of a figure over W, the last W left out. */
+static double baseline(struct figures *f, const struct figure_key *k)
+{
+	const struct subject *s = f->subject;
+	const struct feature_info *info = &table[k->base];
+	int32_t day = s->first_seen_ms == TIME_NONE ? -1 : (int32_t)(s->first_seen_ms / DAY_MS);
+	bool known_longer = s->first_day >= 0 && s->first_day < day; /* an earlier record ended 38 days ago */
+	if (s->first_seen_ms == TIME_NONE || (!known_longer && f->as_of_ms - s->first_seen_ms < BASELINE_MS))
+		return 0.0;
+	double week = in_seconds_or_calls(f, info, BASELINE_MS), last = in_seconds_or_calls(f, info, k->window_ms);
+	double rest = week > last ? week - last : 0.0;
+	return rest / (double)(BASELINE_MS - k->window_ms) * (double)k->window_ms;
+}
+
+static struct value value_of(struct figures *f, const struct figure_key *k)
+{
+	const struct feature_info *info = &table[k->feature];
+	struct value v = {.type = info->type};
+	const struct window *w;
+	int64_t ms = k->window_ms;
+	switch ((enum feature_how)info->how) {
+	case HOW_COUNT:
+		v.i = (int64_t)count_in(f, ms, info->a);
+		break;
+	case HOW_RATIO:
+		v.d = (double)count_in(f, ms, info->a);
+		v.d = ratio(v.d, count_in(f, ms, info->b));
+		break;
+	case HOW_TALK_S:
+		v.d = (double)window_of(f, ms, PART_SUMS)->talk_ms / 1000.0;
+		break;
+	case HOW_AVG_TALK_S:
+		w = window_of(f, ms, PART_SUMS);
+		v.d = ratio((double)w->talk_ms / 1000.0, window_count(w, COUNT_ANSWERED));
+		break;
+	case HOW_TOP:
+		v.i = window_of(f, ms, PART_TOP)->top;
+		break;
+	case HOW_GAP_MEAN:
+		w = window_of(f, ms, PART_GAPS);
+		v.d = ratio((double)w->gap_ms / 1000.0, w->gaps);
+		break;
+	case HOW_GAP_CV:
+		v.d = gap_cv(window_of(f, ms, PART_GAPS));
+		break;
+	case HOW_RUN:
+		v.i = window_of(f, ms, PART_RUN)->run;
+		break;
+	case HOW_PEAK:
+		v.i = window_of(f, ms, PART_PEAK)->peak;
+		break;
+	case HOW_DORMANT:
+		w = window_of(f, ms, PART_SUMS);
+		v.i = ((const struct subject *)f->subject)->history
+			      ? window_dormant_days(((const struct subject *)f->subject)->history, w, f->as_of_ms)
+			      : 0;
+		break;
+	case HOW_AGE:
+		v.i = age_days(f);
+		break;
+	case HOW_OUTSIDE:
+		v = f->outside[info->a];
+		break;
+	case HOW_BASELINE:
+		v.d = baseline(f, k);
+		break;
+	}
+	return v;
+}
+
+static void figures_fill(struct figures *f, uint32_t slot)
+{
+	f->values[slot] = value_of(f, &f->keys[slot]);
+	f->filled[slot / 64] |= UINT64_C(1) << (slot % 64);
 }

@@ -10,13 +10,17 @@
 #include "base/err.h"
 #include "schemas/cdr.h"
 #include "schemas/event.h"
+#include "scoring/facts.h"
 #include "scoring/features.h"
 
 /* ---- a subject in memory ---- */
 
 #define SUBJECT_KEY_MAX 200 /* bytes of a key; longer account or trunk names are refused by ingest */
 
-struct calls; /* windows and distinct counts, scoring's own */
+struct calls;    /* calls made: scoring's own */
+struct received; /* calls received */
+struct marks;    /* flags */
+struct image;    /* stored form of a large record */
 
 struct subject {
 	/* read by everybody, written by scoring */
@@ -30,7 +34,11 @@ struct subject {
 	uint8_t *state;    /* the rules stage's section; owned by the table; NULL if empty */
 	uint32_t state_len;
 	/* scoring's own */
-	struct calls *history;
+	int32_t first_day;         /* UTC day first seen, from before this record; -1: this record is the first */
+	struct calls *history;     /* NULL before the first call made */
+	struct received *received; /* NULL before the first call received */
+	struct marks *marks;       /* NULL before the first */
+	struct image *image;       /* NULL unless its record was stored in blocks */
 	uint64_t key_hash;
 	bool dirty, recent; /* changed in this cycle; found since the eviction hand passed */
 	uint8_t kind;       /* enum subject_kind */
@@ -58,8 +66,9 @@ void table_clear(struct table *t); /* drops every subject: after a fence */
 /* NULL if it is not in the table: it may be in the store. */
 struct subject *table_find(struct table *t, struct slice key, uint64_t key_hash);
 void table_prefetch(const struct table *t, uint64_t key_hash); /* a hint to the CPU, ahead of table_find */
-/* A new, empty subject. The pointer is stable until eviction or clear. Must not be in the table already. */
-struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, int64_t since_ms);
+/* A new, empty subject. The pointer is stable until eviction or clear. Must not be in the table already. `first_day`: the UTC day on which it was first
+ * seen in an earlier record (seen.h), or -1. */
+struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, int64_t since_ms, int32_t first_day);
 /* A subject from its stored record (record_decode). ERR_CORRUPT: bad checksum, newer version, or not a record; nothing is added. */
 enum err table_load(struct table *t, struct slice key, uint64_t key_hash, struct slice record, struct subject **out,
 		    struct err_text *why) MUST_CHECK;
@@ -90,10 +99,30 @@ enum call_fate {
 /* Puts a usable CDR (use == CDR_COUNT) into its caller's record. `*late` is set if its event time is before the subject's clock.
  * Amortised O(1), allocates from the table's pools only. Marks the subject dirty if it changed. */
 enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late);
+/* The same for a cohort: the copy of a CDR that counted, with its caller (number_pack). Copies are told apart by their source, not here. */
+enum call_fate subject_add_copy(struct table *t, struct subject *s, const struct facts *f, uint64_t caller, int64_t allowed_lateness_ms,
+				bool *late);
+/* A call that the subject received. Its clock stays; a window counts the call once it ends at or after it. `caller`: any value that tells callers apart
+ * (hash64), 0 if withheld. */
+void subject_add_incoming(struct table *t, struct subject *s, int64_t event_ms, uint64_t caller, int64_t shard_clock_ms);
+/* An external flag opened, or a complaint. */
+void subject_add_flag(struct table *t, struct subject *s, int64_t time_ms);
+/* A number of this cohort began to fire a rule, or went into quarantine. `number`: any value that tells numbers apart. */
+void subject_add_flagged(struct table *t, struct subject *s, uint64_t number, int64_t time_ms);
+
+uint64_t subject_received(const struct subject *s); /* calls received since `since` */
+/* UTC day of the first sight of it: of this record or an earlier one. -1: nothing was seen yet. */
+int32_t subject_first_day(const struct subject *s);
+/* The moment at which the record ends if nothing more comes and nothing holds it (`keep_ms`, 38 days, after its last call, made or received), and its UTC
+ * day: the list that it stands in. Whether an episode, an open flag or a firing alert holds it the rules stage knows. */
+int64_t subject_end_ms(const struct subject *s, int64_t keep_ms);
+int32_t subject_end_day(const struct subject *s, int64_t keep_ms);
+bool subject_expired(const struct subject *s, int64_t shard_clock_ms, int64_t keep_ms);
 
 /* ---- figures ---- */
 
-/* Points `f` at a subject as of a time (never before its clock) and forgets what was filled. keys, n, filled, values are already set. */
+/* Points `f` at a subject as of a time (never before its clock) and forgets what was filled. keys, n, filled, values are already set; the figures from
+ * outside are set to those of a plain number (phase active, no episode, health -1). */
 void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms);
 
 /* ---- the record: stored form of a subject ---- */

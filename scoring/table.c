@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subjects of a shard: an open-addressing index of (hash, pointer) with linear probing. The index is searched without touching a subject that
  * has another hash. Eviction is CLOCK over the index: a subject found since the hand last passed is spared once. */
-#include "scoring/calls.h"
-#include "scoring/scoring.h"
+#include "scoring/subject.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,12 +18,8 @@ struct table {
 	struct subject **dirty;
 	uint32_t dirty_cnt, dirty_cap, dirty_at;
 	int64_t dirty_bytes;
+	struct slab *slab;
 };
-
-static int64_t subject_bytes(const struct subject *s)
-{
-	return (int64_t)sizeof *s + s->key_len + s->state_len + calls_bytes(s->history) + 64; /* 64: what the heap adds to the blocks */
-}
 
 struct table *table_new(int64_t ceiling_bytes)
 {
@@ -32,23 +27,28 @@ struct table *table_new(int64_t ceiling_bytes)
 	t->ceiling_bytes = ceiling_bytes;
 	t->cap = 1024;
 	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	t->slab = slab_new();
 	return t;
 }
 
-static void subject_free(struct subject *s)
+struct slab *table_slab(struct table *t)
 {
-	calls_free(s->history);
-	free(s->state);
-	free(s->key);
-	free(s);
+	return t->slab;
+}
+
+/* Subject and key are one block. */
+static size_t block_bytes(uint32_t key_len)
+{
+	return sizeof(struct subject) + key_len;
 }
 
 void table_clear(struct table *t)
 {
 	for (uint64_t i = 0; i < t->cap; i++)
 		if (t->cells[i].subject)
-			subject_free(t->cells[i].subject);
+			subject_drop_heap(t->cells[i].subject);
 	memset(t->cells, 0, t->cap * sizeof *t->cells);
+	slab_clear(t->slab);
 	t->cnt = 0;
 	t->bytes = 0;
 	t->dirty_cnt = t->dirty_at = 0;
@@ -62,6 +62,7 @@ void table_free(struct table *t)
 	table_clear(t);
 	free(t->cells);
 	free(t->dirty);
+	slab_free(t->slab);
 	free(t);
 }
 
@@ -108,9 +109,9 @@ static struct subject *add(struct table *t, struct slice key, uint64_t hash)
 		grow(t);
 	struct cell *c = cell_of(t, key, hash);
 	assert(!c->subject);
-	struct subject *s = mem_zalloc(sizeof *s);
-	s->clock_ms = s->first_seen_ms = s->since_ms = TIME_NONE;
-	s->key = mem_alloc(key.len);
+	struct subject *s = slab_take_fixed(t->slab, block_bytes(key.len));
+	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .first_day = -1};
+	s->key = (char *)(s + 1);
 	memcpy(s->key, key.p, key.len);
 	s->key_len = (uint8_t)key.len;
 	s->key_hash = hash;
@@ -121,19 +122,18 @@ static struct subject *add(struct table *t, struct slice key, uint64_t hash)
 	return s;
 }
 
-struct subject *table_add(struct table *t, struct slice key, uint64_t hash, int64_t since_ms)
+struct subject *table_add(struct table *t, struct slice key, uint64_t hash, int64_t since_ms, int32_t first_day)
 {
 	struct subject *s = add(t, key, hash);
 	s->since_ms = since_ms;
-	s->history = calls_new();
-	t->bytes += subject_bytes(s);
+	s->first_day = first_day;
 	return s;
 }
 
 enum err table_load(struct table *t, struct slice key, uint64_t hash, struct slice record, struct subject **out, struct err_text *why)
 {
-	struct subject fresh = {0};
-	enum err e = record_decode(record, &fresh, why);
+	struct subject fresh;
+	enum err e = record_decode_in(t->slab, record, &fresh, why);
 	if (e)
 		return e;
 	struct subject *s = add(t, key, hash);
@@ -143,9 +143,15 @@ enum err table_load(struct table *t, struct slice key, uint64_t hash, struct sli
 	fresh.kind = s->kind;
 	fresh.recent = true;
 	*s = fresh;
-	t->bytes += subject_bytes(s);
+	subject_move_in(s);
+	t->bytes += subject_heap_bytes(s);
 	*out = s;
 	return ERR_OK;
+}
+
+void table_account(struct table *t, int64_t bytes)
+{
+	t->bytes += bytes;
 }
 
 void table_mark(struct table *t, struct subject *s)
@@ -158,17 +164,19 @@ void table_mark(struct table *t, struct subject *s)
 		t->dirty = mem_realloc(t->dirty, t->dirty_cap * sizeof *t->dirty);
 	}
 	t->dirty[t->dirty_cnt++] = s;
-	t->dirty_bytes += 64 + s->state_len + 24 * (int64_t)s->history->cnt +
-			  (s->history->deep ? 16 * (int64_t)s->history->deep->piece_cnt + 4096 : 0);
+	t->dirty_bytes += subject_stored_bytes(s);
 }
 
 void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, uint32_t len)
 {
-	t->bytes += (int64_t)len - s->state_len;
-	s->state = len ? mem_realloc(s->state, len) : (free(s->state), NULL);
+	if (len != s->state_len) {
+		if (s->state)
+			slab_give_fixed(t->slab, s->state, s->state_len);
+		s->state = len ? slab_take_fixed(t->slab, len) : NULL;
+		s->state_len = len;
+	}
 	if (len)
 		memcpy(s->state, bytes, len);
-	s->state_len = len;
 	table_mark(t, s);
 }
 
@@ -202,8 +210,10 @@ void table_clean(struct table *t)
 static void remove_cell(struct table *t, uint64_t i)
 {
 	uint64_t mask = t->cap - 1, j = i;
-	t->bytes -= subject_bytes(t->cells[i].subject);
-	subject_free(t->cells[i].subject);
+	struct subject *s = t->cells[i].subject;
+	t->bytes -= subject_heap_bytes(s);
+	subject_drop(t->slab, s);
+	slab_give_fixed(t->slab, s, block_bytes(s->key_len));
 	t->cnt--;
 	for (;;) {
 		t->cells[i].subject = NULL;
@@ -241,7 +251,7 @@ uint64_t table_subjects(const struct table *t)
 
 int64_t table_bytes(const struct table *t)
 {
-	return t->bytes;
+	return t->bytes + slab_bytes(t->slab) + (int64_t)(t->cap * sizeof *t->cells);
 }
 
 struct subject *table_each(struct table *t, uint64_t *at)
@@ -252,49 +262,4 @@ struct subject *table_each(struct table *t, uint64_t *at)
 			return s;
 	}
 	return NULL;
-}
-
-/* ---- a call arrives ---- */
-
-enum subject_kind subject_kind_of(struct slice key)
-{
-	if (key.len && key.p[0] == 'a')
-		return SUBJECT_ACCOUNT;
-	if (key.len && key.p[0] == 't')
-		return SUBJECT_TRUNK;
-	return key.len && key.p[0] == 'b' ? SUBJECT_BLOCK : SUBJECT_NUMBER;
-}
-
-static uint32_t clamp32(int64_t v)
-{
-	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
-}
-
-enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late)
-{
-	int64_t clock_ms = s->clock_ms;
-	*late = clock_ms != TIME_NONE && c->event_ms < clock_ms;
-	if (clock_ms != TIME_NONE && c->event_ms <= clock_ms - WINDOW_MAX_MS)
-		return CALL_TOO_LATE;
-	if (calls_has(s->history, c->event_ms, c->id_hash))
-		return CALL_DUPLICATE;
-	struct call call = {.end_ms = c->event_ms,
-			    .callee = c->callee_hash,
-			    .id_hash = c->id_hash,
-			    .talk_ms = clamp32(c->talk_ms),
-			    .lasted_ms = clamp32(c->event_ms - c->start_ms),
-			    .flags = c->disposition | (c->answered ? CALL_ANSWERED : 0u)};
-	int64_t before = calls_bytes(s->history);
-	if (!*late)
-		s->clock_ms = c->event_ms;
-	calls_add(s->history, &call, s->clock_ms);
-	t->bytes += calls_bytes(s->history) - before;
-	if (s->first_seen_ms == TIME_NONE || c->event_ms < s->first_seen_ms)
-		s->first_seen_ms = c->event_ms;
-	s->calls++;
-	s->answered += c->answered;
-	s->talk_ms += (uint64_t)c->talk_ms;
-	s->late += *late;
-	table_mark(t, s);
-	return *late && c->event_ms < clock_ms - allowed_lateness_ms ? CALL_LATE_KEPT : CALL_APPLIED;
 }

@@ -1,300 +1,325 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DESIGN
- *   The newest 128 calls are kept exactly. Behind them stands an exponential histogram (Datar, Gionis, Indyk, Motwani 2002): pieces of calls, where two
- *   neighbours merge only while the merged one holds at most 4 % of all that is newer, of calls, answered calls and talk time alike. One structure
- *   serves windows of every length.
+ *   One pass from the newest call to the oldest serves all windows. The counts of a call are bits; a table spreads them to bytes, so that eight counters
+ *   are added at once, and 128 calls cannot overflow a byte.
  *
  * PRECISION
- *   A window is read as all calls after one edge: where the piece at the window's beginning is cut, it is left out whole. So every figure is that of
- *   real calls, and what is missing is at most 4 % of calls, of answered calls and of talk time. A call more than 128 places late joins the piece that it
- *   falls into. Distinct callees come from the calls themselves while these are all exact, else from a sliding HyperLogLog with 256 registers
- *   (standard error 6.5 %) over the true window.
- *
- * COST
- *   Adding is amortised O(1): pieces are merged in passes, when their number has grown by a half. */
-#include "scoring/calls.h"
+ *   A window that ends inside the exact calls is exact. A wide one is read as the exact calls and all pieces that begin after its edge; what is left out
+ *   is bounded in pieces.c. All its figures come from the same calls, but for distinct values and the most called number: of the true window. */
+#include "scoring/window.h"
 
-#include <math.h>
-#include <stdlib.h>
+#include <assert.h>
 
-#define SHARE 0.04
+static_assert(1 << COUNT_CALLEES == CALL_LAST_CALLEE && 1 << COUNT_REGIONS == CALL_LAST_REGION && 1 << COUNT_NUMBERS == CALL_LAST_CALLER &&
+		      1 << COUNT_CALLS == CALL_IS_CALL,
+	      "counters of a window are marks of calls");
+static_assert(COUNT_FLAGGED < WINDOW_COUNTERS && COUNT_CALLS == 23, "three words of eight counters");
 
-struct calls *calls_new(void)
+/* The bits of a byte as eight bytes of 0 or 1. */
+static inline uint64_t spread(uint32_t bits)
 {
-	return mem_zalloc(sizeof(struct calls));
+	uint64_t x = bits & 0xff;
+	x = (x | x << 28) & UINT64_C(0x0000000f0000000f);
+	x = (x | x << 14) & UINT64_C(0x0003000300030003);
+	return (x | x << 7) & UINT64_C(0x0101010101010101);
 }
 
-void calls_free(struct calls *h)
+struct packed_sums {
+	uint64_t word[3], talk_ms;
+};
+
+static void begin_window(struct window *w, const struct packed_sums *sums, uint32_t from)
 {
-	if (!h)
-		return;
-	if (h->deep)
-		free(h->deep->pieces);
-	free(h->deep);
-	free(h->call);
-	free(h);
+	memcpy(w->packed, sums->word, sizeof w->packed);
+	w->talk_ms = sums->talk_ms;
+	w->from = (uint16_t)from;
+	w->wide = false;
+	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
 }
 
-int64_t calls_bytes(const struct calls *h)
-{
-	int64_t n = (int64_t)(sizeof *h + h->cap * sizeof *h->call);
-	if (h->deep)
-		n += (int64_t)(sizeof *h->deep + h->deep->piece_cap * sizeof *h->deep->pieces);
-	return n;
-}
+static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uint32_t *edges);
 
-bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash)
+void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms)
 {
-	for (int i = h->cnt - 1; i >= 0 && h->call[i].end_ms >= end_ms; i--)
-		if (h->call[i].end_ms == end_ms && h->call[i].id_hash == id_hash)
-			return true;
-	return false;
-}
-
-/* ---- distinct callees behind the exact calls ---- */
-
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= UINT64_C(0x9fb21c651e98df25);
-	x ^= x >> 29;
-	return x;
-}
-
-/* Keeps, per register, the pairs that no newer pair outranks: times fall, ranks rise. */
-static void sketch_add(struct deep *d, uint64_t value, int64_t ms)
-{
-	uint64_t x = mix(value);
-	struct sketch_entry *e = d->sketch[x & (SKETCH_REGISTERS - 1)], kept[SKETCH_DEPTH + 1];
-	uint64_t rest = x >> 8;
-	uint8_t rank = (uint8_t)(rest ? __builtin_ctzll(rest) + 1 : 57);
-	int n = 0, i = 0;
-	for (; i < SKETCH_DEPTH && e[i].rank && e[i].ms > ms; i++) {
-		if (e[i].rank >= rank)
-			return; /* a newer one outranks it */
-		kept[n++] = e[i];
+	struct packed_sums sums = {{0}, 0};
+	uint32_t edges[FIGURE_WINDOWS], k = 0;
+	assert(n <= FIGURE_WINDOWS);
+	for (uint32_t i = 0; i < n; i++)
+		edges[i] = calls_relative(h, as_of_ms - w[i].ms);
+	const struct call *first = h->call + h->from, *c = first + h->cnt;
+	while (k < n && c > first) {
+		c--;
+		for (; k < n && c->end <= edges[k]; k++)
+			begin_window(&w[k], &sums, (uint32_t)(c - first) + 1);
+		sums.word[0] += spread(c->flags);
+		sums.word[1] += spread(c->flags >> 8);
+		sums.word[2] += spread(c->flags >> 16);
+		sums.talk_ms += c->talk_ms;
 	}
-	kept[n++] = (struct sketch_entry){ms, rank};
-	for (; i < SKETCH_DEPTH && e[i].rank; i++)
-		if (e[i].rank > rank)
-			kept[n++] = e[i];
-	if (n > SKETCH_DEPTH)
-		n = SKETCH_DEPTH;
-	memcpy(e, kept, (size_t)n * sizeof *e);
-	if (n < SKETCH_DEPTH)
-		e[n].rank = 0;
-}
-
-static double sketch_count(const struct deep *d, int64_t edge_ms)
-{
-	double sum = 0;
-	int zero = 0;
-	for (int r = 0; r < SKETCH_REGISTERS; r++) {
-		int rank = 0;
-		for (int i = 0; i < SKETCH_DEPTH && d->sketch[r][i].rank && d->sketch[r][i].ms > edge_ms; i++)
-			rank = d->sketch[r][i].rank;
-		sum += ldexp(1.0, -rank);
-		zero += rank == 0;
-	}
-	const double m = SKETCH_REGISTERS;
-	double estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
-	return estimate <= 2.5 * m && zero ? m * log(m / zero) : estimate;
-}
-
-static uint64_t exact_callees(const struct call *c, uint32_t n)
-{
-	uint64_t set[2 * CALLS_EXACT] = {0}, cnt = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!c[i].callee)
-			continue;
-		uint32_t at = (uint32_t)c[i].callee & (2 * CALLS_EXACT - 1);
-		while (set[at] && set[at] != c[i].callee)
-			at = (at + 1) & (2 * CALLS_EXACT - 1);
-		cnt += !set[at];
-		set[at] = c[i].callee;
-	}
-	return cnt;
+	for (uint32_t i = k; i < n; i++)
+		begin_window(&w[i], &sums, 0);
+	if (k < n && h->deep && h->deep->pieces.cnt)
+		sum_pieces(&h->deep->pieces, w + k, n - k, edges + k);
 }
 
 /* ---- pieces ---- */
 
-static uint32_t add32(uint32_t a, uint32_t b)
+static void add_piece(struct window *sums, const struct piece *p)
 {
-	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+	for (int i = 0; i < COUNTER_CNT; i++)
+		sums->n[i] += p->count[i];
+	sums->n[COUNT_CALLS] += p->calls;
+	sums->talk_ms += p->talk_ms;
+	sums->min_start = p->min_start < sums->min_start ? p->min_start : sums->min_start;
+	sums->max_start = p->max_start > sums->max_start ? p->max_start : sums->max_start;
+	sums->gaps += p->gaps;
+	sums->gap_ms += p->gap_ms;
+	sums->gap_ms2 = sums->gap_ms2 > UINT64_MAX - p->gap_ms2 ? UINT64_MAX : sums->gap_ms2 + p->gap_ms2;
 }
 
-static bool is_short(const struct call *c)
+static void widen(struct window *w, const struct window *sums, uint16_t inside, uint16_t cut)
 {
-	return (c->flags & CALL_ANSWERED) && c->talk_ms <= 6000;
+	w->wide = true;
+	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
+		w->n[i] = sums->n[i] + (w->packed[i / 8] >> i % 8 * 8 & 0xff);
+	w->talk_ms += sums->talk_ms;
+	w->min_start = sums->min_start;
+	w->max_start = sums->max_start;
+	w->gaps = sums->gaps;
+	w->gap_ms = sums->gap_ms;
+	w->gap_ms2 = sums->gap_ms2;
+	w->piece = inside;
+	w->cut = cut;
 }
 
-static struct piece piece_of(const struct call *c)
+static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uint32_t *edges)
 {
-	return (struct piece){c->end_ms, c->end_ms, 1, !!(c->flags & CALL_ANSWERED), is_short(c), c->talk_ms};
+	struct window sums = {.min_start = UINT32_MAX};
+	uint16_t at = p->newest, inside = NO_PIECE;
+	for (uint32_t k = 0; k < n; k++) {
+		if (p->piece[p->newest].last <= edges[k])
+			continue; /* all exact calls, and no more */
+		while (at != NO_PIECE && p->piece[at].first > edges[k]) {
+			add_piece(&sums, &p->piece[at]);
+			inside = at;
+			at = p->piece[at].older;
+		}
+		widen(&w[k], &sums, inside, at);
+	}
 }
 
-static struct piece merged(struct piece a, struct piece b)
+void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms)
 {
-	a.last_ms = a.last_ms > b.last_ms ? a.last_ms : b.last_ms;
-	a.first_ms = a.first_ms < b.first_ms ? a.first_ms : b.first_ms;
-	a.calls = add32(a.calls, b.calls);
-	a.answered = add32(a.answered, b.answered);
-	a.short6 = add32(a.short6, b.short6);
-	a.talk_ms += b.talk_ms;
-	return a;
-}
-
-static bool may_merge(const struct piece *p, const struct piece *newer, double share)
-{
-	return p->calls <= share * newer->calls && p->answered <= share * newer->answered &&
-	       (double)p->talk_ms <= share * (double)newer->talk_ms;
-}
-
-/* One pass from the newest to the oldest; drops what no window can reach. */
-static void compact(struct calls *h, int64_t clock_ms, double share)
-{
-	struct deep *d = h->deep;
-	struct piece newer = {0}, open;
-	uint32_t to = d->piece_cnt, i = d->piece_cnt;
-	for (uint32_t k = 0; k < h->cnt; k++)
-		newer = merged(newer, piece_of(&h->call[k]));
-	if (i == 0)
+	w->have |= PART_DISTINCT;
+	if (!w->wide)
 		return;
-	open = d->pieces[--i];
-	while (i > 0) {
-		struct piece both = merged(d->pieces[--i], open);
-		if (may_merge(&both, &newer, share)) {
-			open = both;
+	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
+	uint64_t calls = w->n[COUNT_CALLS];
+	uint64_t callees = distinct_count(&h->deep->callees, edge), regions = recent_count(&h->deep->regions, edge);
+	uint64_t numbers = distinct_count(&h->deep->callers, edge);
+	w->n[COUNT_CALLEES] = callees < calls ? callees : calls;
+	w->n[COUNT_REGIONS] = regions < calls ? regions : calls;
+	w->n[COUNT_NUMBERS] = numbers < calls ? numbers : calls;
+}
+
+/* ---- by order of start ---- */
+
+static void add_gap(struct window *w, int64_t gap)
+{
+	uint64_t ms = gap > UINT32_MAX ? UINT32_MAX : (uint64_t)gap;
+	w->gaps++;
+	w->gap_ms += ms;
+	w->gap_ms2 = ms * ms > UINT64_MAX - w->gap_ms2 ? UINT64_MAX : w->gap_ms2 + ms * ms;
+}
+
+/* Whether two exact calls side by side are linked. In a window without pieces all are: what left is not inside. */
+static bool are_linked(const struct window *w, const struct call *a, const struct call *b)
+{
+	return !w->wide || (!(a->flags & CALL_NEXT_DONE) && !(b->flags & CALL_PREV_DONE));
+}
+
+/* Where the orders differ, some links at the window's edge led to calls outside. The span from the first start to the last says what all links together
+ * are; those that lack are taken as equal. */
+static void complete_gaps(struct calls *h, struct window *w)
+{
+	const uint8_t *order = calls_by_start(h);
+	int64_t first = calls_start_ms(h, h->call + h->from + order[0]) - h->base_ms;
+	int64_t last = calls_start_ms(h, h->call + h->from + order[h->cnt - 1]) - h->base_ms;
+	uint64_t links = w->n[COUNT_CALLS] - 1;
+	if (w->piece != NO_PIECE) {
+		if (w->min_start == 0 || w->max_start == UINT32_MAX)
+			return; /* starts that lie too far off: what is linked has to do */
+		first = w->min_start < first ? w->min_start : first;
+		last = w->max_start > last ? w->max_start : last;
+	}
+	uint64_t span = (uint64_t)(last - first);
+	if (links > w->gaps && span > w->gap_ms) {
+		uint64_t each = (span - w->gap_ms) / (links - w->gaps);
+		w->gap_ms2 += each * each * (links - w->gaps);
+	} else if (links != w->gaps && w->gaps) {
+		w->gap_ms2 = (uint64_t)((double)w->gap_ms2 * (double)links / (double)w->gaps);
+	}
+	w->gaps = links;
+	w->gap_ms = span;
+}
+
+void window_gaps(struct calls *h, struct window *w)
+{
+	const uint8_t *order = calls_by_start(h);
+	const struct call *calls = h->call + h->from, *before = NULL;
+	if (!w->wide)
+		w->gaps = w->gap_ms = w->gap_ms2 = 0;
+	for (uint32_t i = 0; i < h->cnt; i++) {
+		const struct call *c = calls + order[i];
+		if (order[i] < w->from)
 			continue;
+		if (before && are_linked(w, before, c))
+			add_gap(w, calls_start_ms(h, c) - calls_start_ms(h, before));
+		before = c;
+	}
+	if (w->wide)
+		complete_gaps(h, w);
+	w->have |= PART_GAPS;
+}
+
+/* The run of the exact calls; `first` is the one that goes on from the pieces. */
+static struct stretch exact_run(struct calls *h, const struct window *w)
+{
+	const uint8_t *order = calls_by_start(h);
+	const struct call *calls = h->call + h->from, *before = NULL;
+	struct stretch s = {0, 0, 0, w->wide && h->deep->run_joined};
+	uint32_t length = 0;
+	bool is_first = false;
+	for (uint32_t i = 0; i < h->cnt; i++) {
+		const struct call *c = calls + order[i];
+		if (order[i] < w->from)
+			continue;
+		bool goes_on = before && are_linked(w, before, c) && !(w->wide && ((before->flags | c->flags) & CALL_RUN_CUT)) &&
+			       number_follows(before->callee, c->callee);
+		length = goes_on ? length + 1 : 1;
+		is_first = (goes_on && is_first) || order[i] == 0;
+		if (is_first)
+			s.first = length;
+		s.best = length > s.best ? length : s.best;
+		before = c;
+	}
+	return s;
+}
+
+static struct stretch with_pieces(struct calls *h, const struct window *w, struct stretch exact, bool peak)
+{
+	const struct pieces *p = &h->deep->pieces;
+	struct stretch s = exact;
+	uint32_t calls = h->cnt;
+	if (w->piece == NO_PIECE)
+		return s;
+	for (uint16_t at = p->newest;; at = p->piece[at].older) {
+		const struct piece *q = &p->piece[at];
+		s = stretch_join(peak ? &q->peak : &q->run, q->calls, &s, calls);
+		calls += q->calls;
+		if (at == w->piece)
+			return s;
+	}
+}
+
+void window_run(struct calls *h, struct window *w)
+{
+	struct stretch s = exact_run(h, w);
+	w->run = (w->wide ? with_pieces(h, w, s, false) : s).best;
+	w->have |= PART_RUN;
+}
+
+static int64_t second_of(int64_t ms)
+{
+	return ms / SECOND_MS - (ms % SECOND_MS < 0);
+}
+
+static struct stretch exact_peak(struct calls *h, const struct window *w)
+{
+	const uint8_t *order = calls_by_start(h);
+	const struct call *calls = h->call + h->from;
+	struct stretch s = {0, 0, 0, false};
+	int64_t second = 0, joined = w->wide ? h->deep->left_second : TIME_NONE;
+	uint32_t length = 0;
+	for (uint32_t i = 0; i < h->cnt; i++) {
+		if (order[i] < w->from)
+			continue;
+		int64_t t = second_of(calls_start_ms(h, calls + order[i]));
+		length = length && t == second ? length + 1 : 1;
+		second = t;
+		if (t == joined)
+			s = (struct stretch){length, s.last, s.best, true};
+		s.best = length > s.best ? length : s.best;
+	}
+	return s;
+}
+
+void window_peak(struct calls *h, struct window *w)
+{
+	struct stretch s = exact_peak(h, w);
+	w->peak = (w->wide ? with_pieces(h, w, s, true) : s).best;
+	w->have |= PART_PEAK;
+}
+
+/* ---- the number called most ---- */
+
+#define TALLY 2048 /* more than twice the exact calls and pieces */
+static_assert(TALLY > 2 * (CALLS_EXACT + PIECES_MAX), "the tally has room for all");
+
+struct tally {
+	uint64_t value[TALLY];
+	uint32_t calls[TALLY];
+	uint32_t most;
+};
+
+static void tally_add(struct tally *t, uint64_t value, uint32_t calls)
+{
+	uint64_t x = value * UINT64_C(0x9fb21c651e98df25);
+	uint32_t at = (uint32_t)(x >> 53);
+	while (t->value[at] && t->value[at] != value)
+		at = (at + 1) % TALLY;
+	t->value[at] = value;
+	t->calls[at] += calls;
+	t->most = t->calls[at] > t->most ? t->calls[at] : t->most;
+}
+
+void window_top(struct calls *h, struct window *w)
+{
+	struct tally t;
+	memset(&t, 0, sizeof t);
+	for (uint32_t i = w->from; i < h->cnt; i++)
+		if (h->call[h->from + i].callee)
+			tally_add(&t, h->call[h->from + i].callee, 1);
+	if (w->wide && w->piece != NO_PIECE) {
+		const struct pieces *p = &h->deep->pieces;
+		for (uint16_t at = p->newest;; at = p->piece[at].older) {
+			if (p->piece[at].top)
+				tally_add(&t, p->piece[at].top, p->piece[at].top_calls);
+			if (at == w->piece)
+				break;
 		}
-		d->pieces[--to] = open;
-		newer = merged(newer, open);
-		open = d->pieces[i];
 	}
-	d->pieces[--to] = open;
-	while (to < d->piece_cnt && d->pieces[to].last_ms <= clock_ms - WINDOW_MAX_MS)
-		to++;
-	memmove(d->pieces, d->pieces + to, (d->piece_cnt - to) * sizeof *d->pieces);
-	d->piece_cnt -= to;
+	w->top = t.most;
+	w->have |= PART_TOP;
 }
 
-/* A call leaves the exact ones, or came too late for them. */
-static void sink_call(struct calls *h, const struct call *c, int64_t clock_ms, bool late)
+/* ---- dormancy ---- */
+
+int64_t window_dormant_days(const struct calls *h, const struct window *w, int64_t as_of_ms)
 {
-	struct deep *d = h->deep;
-	uint32_t i = d->piece_cnt;
-	while (i > 0 && d->pieces[i - 1].first_ms > c->end_ms)
-		i--;
-	if (i > 0 && d->pieces[i - 1].last_ms >= c->end_ms && d->pieces[i - 1].calls > 1) {
-		d->pieces[i - 1] = merged(d->pieces[i - 1], piece_of(c));
-	} else {
-		if (d->piece_cnt == d->piece_cap) {
-			d->piece_cap = d->piece_cap ? 2 * d->piece_cap : 64;
-			d->pieces = mem_realloc(d->pieces, d->piece_cap * sizeof *d->pieces);
-		}
-		memmove(d->pieces + i + 1, d->pieces + i, (d->piece_cnt - i) * sizeof *d->pieces);
-		d->pieces[i] = piece_of(c);
-		d->piece_cnt++;
-	}
-	d->late_merged += late;
-	if (d->piece_cnt < d->compact_at)
-		return;
-	compact(h, clock_ms, SHARE);
-	for (double share = 2 * SHARE; d->piece_cnt > PIECES_MAX * 2 / 3; share *= 2) {
-		compact(h, clock_ms, share);
-		d->coarsened++;
-	}
-	d->compact_at = d->piece_cnt + d->piece_cnt / 2 + 32;
-}
-
-/* ---- a call arrives ---- */
-
-static void go_deep(struct calls *h)
-{
-	h->deep = mem_zalloc(sizeof *h->deep);
-	h->deep->compact_at = 64;
-	for (uint32_t i = 0; i < h->cnt; i++)
-		if (h->call[i].callee)
-			sketch_add(h->deep, h->call[i].callee, h->call[i].end_ms);
-}
-
-static void insert(struct calls *h, const struct call *c)
-{
-	if (h->cnt == h->cap) {
-		h->cap = (uint16_t)(h->cap < 4 ? 4 : h->cap < 96 ? h->cap * 3 / 2 : CALLS_EXACT + 1);
-		h->call = mem_realloc(h->call, h->cap * sizeof *h->call);
-	}
-	uint32_t i = h->cnt++;
-	while (i > 0 && h->call[i - 1].end_ms > c->end_ms)
-		i--;
-	memmove(h->call + i + 1, h->call + i, (h->cnt - 1 - i) * sizeof *h->call);
-	h->call[i] = *c;
-}
-
-void calls_add(struct calls *h, const struct call *c, int64_t clock_ms)
-{
-	uint32_t gone = 0;
-	while (gone < h->cnt && h->call[gone].end_ms <= clock_ms - WINDOW_MAX_MS && !h->deep)
-		gone++;
-	if (gone && h->cnt == CALLS_EXACT) { /* before going deep: what no window reaches makes room */
-		memmove(h->call, h->call + gone, (h->cnt - gone) * sizeof *h->call);
-		h->cnt = (uint16_t)(h->cnt - gone);
-	}
-	if (h->cnt == CALLS_EXACT && !h->deep)
-		go_deep(h);
-	if (h->deep && c->callee)
-		sketch_add(h->deep, c->callee, c->end_ms);
-	if (h->cnt < CALLS_EXACT) {
-		insert(h, c);
-		return;
-	}
-	if (c->end_ms < h->call[0].end_ms) {
-		sink_call(h, c, clock_ms, true);
-		return;
-	}
-	struct call oldest = h->call[0];
-	memmove(h->call, h->call + 1, (size_t)(--h->cnt) * sizeof *h->call);
-	insert(h, c);
-	sink_call(h, &oldest, clock_ms, false);
-}
-
-/* ---- reading ---- */
-
-static uint32_t first_after(const struct calls *h, int64_t edge_ms)
-{
-	uint32_t lo = 0, hi = h->cnt;
-	while (lo < hi) {
-		uint32_t mid = (lo + hi) / 2;
-		if (h->call[mid].end_ms > edge_ms)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
-}
-
-void calls_window(const struct calls *h, int64_t edge_ms, int64_t as_of_ms, struct window *out)
-{
-	struct piece sum = {0};
-	uint32_t from = first_after(h, edge_ms), to = h->cnt;
-	bool beyond = false;
-	while (to > from && h->call[to - 1].end_ms > as_of_ms)
-		to--;
-	for (uint32_t i = from; i < to; i++)
-		sum = merged(sum, piece_of(&h->call[i]));
-	if (h->deep && from == 0)
-		for (uint32_t i = h->deep->piece_cnt; i > 0 && h->deep->pieces[i - 1].last_ms > edge_ms; i--) {
-			beyond = true;
-			if (h->deep->pieces[i - 1].first_ms > edge_ms)
-				sum = merged(sum, h->deep->pieces[i - 1]);
-		}
-	*out = (struct window){.calls = sum.calls, .answered = sum.answered, .short6 = sum.short6, .talk_ms = sum.talk_ms};
-	if (!beyond) {
-		out->callees = exact_callees(h->call + from, to - from);
-		return;
-	}
-	double estimate = sketch_count(h->deep, edge_ms);
-	out->callees = (uint64_t)(estimate + 0.5);
-	if (out->callees > out->calls)
-		out->callees = out->calls;
+	const struct pieces *p = h->deep ? &h->deep->pieces : NULL;
+	int64_t first = -1, before = -1;
+	if (w->from < h->cnt)
+		first = h->call[h->from + w->from].end;
+	if (w->wide && w->piece != NO_PIECE)
+		first = p->piece[w->piece].first;
+	if (w->from > 0)
+		before = h->call[h->from + w->from - 1].end;
+	else if (w->wide && w->cut != NO_PIECE)
+		before = p->piece[w->cut].last;
+	else if (!w->wide && p && p->newest != NO_PIECE)
+		before = p->piece[p->newest].last;
+	if (first < 0 || before < 0 || h->base_ms + before <= as_of_ms - WINDOW_MAX_MS)
+		return 0;
+	return (first - before) / DAY_MS;
 }

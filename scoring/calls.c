@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DESIGN
+ *   The newest 128 calls stand in an array by event time, then arrival, with a second order by start beside it. A call that has to make room becomes
+ *   a piece (pieces.c). Most subjects never get there.
+ *
+ *   DISTINCT VALUES. A call has a mark if no newer call went to the same number. A window ends now, so the distinct called numbers in it are its
+ *   marked calls: a plain sum, exact. Of calls that left, the last sightings are kept (distinct.c).
+ *
+ *   LINKS. A gap, or a step of a run, is a link between neighbours in order of start. When a call leaves, it is linked with its neighbours among the
+ *   exact calls; the links go into its piece, so a window that holds the piece holds both ends, which are newer. The neighbours are marked, so that they,
+ *   now side by side, are not taken for linked. This is exact where the orders by end and by start differ by at most 128 places. A run goes on
+ *   from piece to piece only where both orders agree.
+ *
+ * COST
+ *   A call costs the same always: 128 calls are moved or searched at most, six places of the list of pieces visited. */
+#include "scoring/calls.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SHARE_NUMBER 24
+#define SHARE_COHORT 16
+
+struct calls *calls_new(struct slab *m, void **home, uint32_t cap, bool has_callers, int64_t base_ms)
+{
+	struct calls *h = slab_take(m, calls_block_bytes(cap, has_callers), home);
+	h->deep = NULL;
+	h->base_ms = base_ms;
+	h->cnt = h->from = 0;
+	h->cap = (uint16_t)cap;
+	h->has_callers = has_callers;
+	return h;
+}
+
+void calls_release_deep(struct calls *h)
+{
+	struct deep *d = h->deep;
+	if (!d)
+		return;
+	pieces_release(&d->pieces);
+	distinct_release(&d->callees);
+	distinct_release(&d->callers);
+	recent_release(&d->regions);
+	free(d);
+	h->deep = NULL;
+}
+
+void calls_free(struct slab *m, struct calls *h)
+{
+	if (!h)
+		return;
+	calls_release_deep(h);
+	slab_give(m, h, calls_block_bytes(h->cap, h->has_callers));
+}
+
+struct deep *calls_deep_new(bool has_callers)
+{
+	struct deep *d = mem_zalloc(sizeof *d);
+	pieces_init(&d->pieces, has_callers ? SHARE_COHORT : SHARE_NUMBER);
+	distinct_init(&d->callees);
+	distinct_init(&d->callers);
+	recent_init(&d->regions, REGIONS_MAX);
+	d->left_start_ms = d->left_second = TIME_NONE;
+	return d;
+}
+
+int64_t calls_deep_bytes(const struct calls *h)
+{
+	const struct deep *d = h->deep;
+	if (!d)
+		return 0;
+	return (int64_t)(sizeof *d + d->regions.cap * sizeof *d->regions.seen) + pieces_bytes(&d->pieces) + distinct_bytes(&d->callees) +
+	       distinct_bytes(&d->callers);
+}
+
+bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash)
+{
+	if (end_ms <= h->base_ms)
+		return false;
+	int64_t end = end_ms - h->base_ms;
+	for (uint32_t i = h->from + (uint32_t)h->cnt; i-- > h->from && h->call[i].end >= end;)
+		if (h->call[i].end == end && h->call[i].id_hash == id_hash)
+			return true;
+	return false;
+}
+
+/* ---- room ---- */
+
+static uint32_t cap_after(uint32_t cap)
+{
+	static const uint8_t caps[] = {2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, CALLS_EXACT};
+	for (size_t i = 0; i < sizeof caps; i++)
+		if (caps[i] > cap)
+			return caps[i];
+	return DEEP_CAP;
+}
+
+static void move_calls(struct calls *to, struct calls *from)
+{
+	memmove(to->call, from->call + from->from, from->cnt * sizeof *to->call);
+	if (from->has_callers)
+		memmove(calls_callers(to), calls_callers(from) + from->from, from->cnt * sizeof(uint64_t));
+}
+
+/* Room for one more behind the newest. */
+static struct calls *make_room(struct slab *m, struct calls *h)
+{
+	uint32_t cap = h->cap, slack = h->from;
+	if (h->from + h->cnt < h->cap)
+		return h;
+	if (slack == 0) {
+		struct calls *old = h;
+		void **home = old->home;
+		h = slab_take(m, calls_block_bytes(cap_after(cap), old->has_callers), home);
+		h->deep = old->deep;
+		h->base_ms = old->base_ms;
+		h->cnt = old->cnt;
+		h->cap = (uint16_t)cap_after(cap);
+		h->has_callers = old->has_callers;
+		move_calls(h, old);
+		memcpy(calls_by_start(h), calls_by_start(old), old->cnt);
+		slab_give(m, old, calls_block_bytes(cap, old->has_callers)); /* may move h */
+		h = *home;
+	} else {
+		move_calls(h, h);
+	}
+	h->from = 0;
+	return h;
+}
+
+/* Calls are dropped once no window can reach them: the base follows the clock when 32 bits no longer do. */
+static void rebase(struct calls *h, int64_t clock_ms)
+{
+	int64_t base_ms = clock_ms - WINDOW_MAX_MS - 1;
+	int64_t by = base_ms - h->base_ms;
+	uint32_t by32 = by > UINT32_MAX ? UINT32_MAX : (uint32_t)by;
+	for (uint32_t i = h->from; i < h->from + (uint32_t)h->cnt; i++)
+		h->call[i].end -= by32; /* all are inside the 31 days: older ones were dropped before */
+	if (h->deep) {
+		pieces_shift(&h->deep->pieces, by32);
+		distinct_shift(&h->deep->callees, by32);
+		distinct_shift(&h->deep->callers, by32);
+		recent_shift(&h->deep->regions, by32);
+	}
+	h->base_ms = base_ms;
+}
+
+static void drop_oldest(struct calls *h, uint32_t k)
+{
+	uint8_t *order = calls_by_start(h);
+	memmove(order + k, order + k + 1, h->cnt - k - 1u);
+	h->from++;
+	h->cnt--;
+	for (uint32_t i = 0; i < h->cnt; i++)
+		order[i]--;
+}
+
+static uint32_t place_by_start(struct calls *h, uint32_t place)
+{
+	const uint8_t *order = calls_by_start(h);
+	uint32_t k = 0;
+	while (order[k] != place)
+		k++;
+	return k;
+}
+
+static void expire(struct calls *h, int64_t clock_ms)
+{
+	uint32_t edge = calls_relative(h, clock_ms - WINDOW_MAX_MS);
+	if (h->deep)
+		pieces_expire(&h->deep->pieces, edge);
+	while (h->cnt && h->call[h->from].end <= edge) {
+		const struct call *c = &h->call[h->from];
+		if (h->deep) {
+			h->deep->exact.calls--;
+			h->deep->exact.answered -= c->flags & 1;
+			h->deep->exact.talk_ms -= c->talk_ms;
+			h->deep->run_joined = false;
+		}
+		drop_oldest(h, place_by_start(h, 0));
+	}
+}
+
+/* ---- a call leaves the exact ones ---- */
+
+static int64_t second_of(int64_t ms)
+{
+	return ms / SECOND_MS - (ms % SECOND_MS < 0);
+}
+
+static struct piece piece_of(const struct calls *h, const struct call *c)
+{
+	struct piece p = {.first = c->end,
+			  .last = c->end,
+			  .calls = 1,
+			  .talk_ms = c->talk_ms,
+			  .top = c->callee,
+			  .top_calls = c->callee != 0,
+			  .min_start = calls_relative(h, calls_start_ms(h, c)),
+			  .max_start = calls_relative(h, calls_start_ms(h, c)),
+			  .run = {1, 1, 1, false},
+			  .peak = {1, 1, 1, false},
+			  .page = c->page};
+	for (uint32_t bits = c->flags & COUNTS_MASK; bits; bits &= bits - 1)
+		p.count[__builtin_ctz(bits)] = 1;
+	return p;
+}
+
+static void link_calls(const struct calls *h, struct piece *p, const struct call *a, const struct call *b)
+{
+	int64_t gap = calls_start_ms(h, b) - calls_start_ms(h, a);
+	uint64_t ms = gap > UINT32_MAX ? UINT32_MAX : (uint64_t)gap;
+	p->gaps++;
+	p->gap_ms += ms;
+	p->gap_ms2 += ms * ms < UINT64_MAX - p->gap_ms2 ? ms * ms : UINT64_MAX - p->gap_ms2;
+}
+
+/* Links a call that is no longer among the exact ones, or never was, with the neighbours by start that are. */
+static void link_neighbours(struct calls *h, const struct call *c, struct call *prev, struct call *next, struct piece *p)
+{
+	if (prev) {
+		if (!(c->flags & CALL_PREV_DONE) && !(prev->flags & CALL_NEXT_DONE))
+			link_calls(h, p, prev, c);
+		prev->flags |= CALL_NEXT_DONE;
+	}
+	if (next) {
+		if (!(c->flags & CALL_NEXT_DONE) && !(next->flags & CALL_PREV_DONE))
+			link_calls(h, p, c, next);
+		next->flags |= CALL_PREV_DONE;
+	}
+}
+
+static void note_left(struct deep *d, const struct call *c, int64_t start_ms)
+{
+	d->left_start_ms = start_ms > d->left_start_ms ? start_ms : d->left_start_ms;
+	d->ahead_ms = -call_lasted_ms(c) > d->ahead_ms ? -call_lasted_ms(c) : d->ahead_ms;
+}
+
+static void leave(struct calls *h)
+{
+	struct deep *d = h->deep;
+	struct call *c = &h->call[h->from];
+	struct piece p = piece_of(h, c);
+	int64_t start_ms = calls_start_ms(h, c);
+	const uint8_t *order = calls_by_start(h);
+	uint32_t k = place_by_start(h, 0);
+	struct call *prev = k > 0 ? c + order[k - 1] : NULL, *next = k + 1u < h->cnt ? c + order[k + 1] : NULL;
+	bool goes_on = next == c + 1 && !(c->flags & (CALL_NEXT_DONE | CALL_RUN_CUT)) && !(next->flags & (CALL_PREV_DONE | CALL_RUN_CUT)) &&
+		       number_follows(c->callee, next->callee); /* by both orders the next call goes on its run */
+	link_neighbours(h, c, prev, next, &p);
+	p.run.joined = d->run_joined;
+	p.peak.joined = d->pieces.cnt > 0 && d->left_second == second_of(start_ms);
+	pieces_append(&d->pieces, &p);
+	d->run_joined = goes_on;
+	d->left_second = second_of(start_ms);
+	note_left(d, c, start_ms);
+	d->exact.calls--;
+	d->exact.answered -= c->flags & 1;
+	d->exact.talk_ms -= c->talk_ms;
+	drop_oldest(h, k);
+}
+
+/* ---- a call comes in ---- */
+
+void calls_see(struct calls *h, const struct call *c, uint64_t caller)
+{
+	struct deep *d = h->deep;
+	struct seen forgotten;
+	if (c->callee)
+		distinct_add(&d->callees, c->callee, c->end);
+	if (c->region)
+		recent_add(&d->regions, c->region, c->end, 0, &forgotten);
+	if (caller)
+		distinct_add(&d->callers, caller, c->end);
+}
+
+static void go_deep(struct calls *h)
+{
+	h->deep = calls_deep_new(h->has_callers);
+	for (uint32_t i = 0; i < h->cnt; i++) {
+		const struct call *c = &h->call[h->from + i];
+		calls_see(h, c, h->has_callers ? calls_callers(h)[h->from + i] : 0);
+		h->deep->exact.calls++;
+		h->deep->exact.answered += c->flags & 1;
+		h->deep->exact.talk_ms += c->talk_ms;
+	}
+}
+
+/* Moves the mark of the last sighting to the call at `at`, or leaves it where a newer call has it. */
+#define MARK_LAST(h, at, mark, same)                                      \
+	do {                                                              \
+		uint32_t i_ = (h)->from + (uint32_t)(h)->cnt;             \
+		while (--i_ > (at) && !(same))                            \
+			;                                                 \
+		if (i_ > (at))                                            \
+			break;                                            \
+		(h)->call[at].flags |= (mark);                            \
+		while (i_-- > (h)->from)                                  \
+			if (((h)->call[i_].flags & (mark)) && (same)) {   \
+				(h)->call[i_].flags &= ~(uint32_t)(mark); \
+				break;                                    \
+			}                                                 \
+	} while (0)
+
+static void mark_last(struct calls *h, uint32_t at, uint64_t caller)
+{
+	uint64_t callee = h->call[at].callee;
+	uint16_t region = h->call[at].region;
+	if (callee)
+		MARK_LAST(h, at, CALL_LAST_CALLEE, h->call[i_].callee == callee);
+	if (region)
+		MARK_LAST(h, at, CALL_LAST_REGION, h->call[i_].region == region);
+	if (caller)
+		MARK_LAST(h, at, CALL_LAST_CALLER, calls_callers(h)[i_] == caller);
+}
+
+static struct call call_of(const struct calls *h, const struct facts *f)
+{
+	int64_t lasted = f->end_ms - f->start_ms;
+	lasted = lasted > LASTED_MAX_MS ? LASTED_MAX_MS : lasted < -LASTED_MAX_MS ? -LASTED_MAX_MS : lasted;
+	return (struct call){.callee = f->callee,
+			     .end = calls_relative(h, f->end_ms),
+			     .id_hash = f->id_hash,
+			     .talk_ms = f->talk_ms,
+			     .lasted_low = (uint32_t)(uint64_t)lasted,
+			     .lasted_high = (int8_t)(lasted >> 32),
+			     .flags = f->counts | CALL_IS_CALL,
+			     .region = f->region};
+}
+
+/* Its start may lie among calls that have left, or between the last of them and the first one here. `k`: its place by start among those here. */
+static void cut_runs(struct calls *h, struct call *c, uint32_t k)
+{
+	struct deep *d = h->deep;
+	int64_t start_ms = calls_start_ms(h, c);
+	if (k < h->cnt && calls_by_start(h)[k] == 0)
+		d->run_joined = false;
+	if (start_ms < d->left_start_ms)
+		c->flags |= CALL_RUN_CUT;
+	if (start_ms < d->left_start_ms)
+		pieces_cut_runs(&d->pieces, calls_relative(h, start_ms), calls_relative(h, start_ms - d->ahead_ms));
+}
+
+/* Behind all that started no later. */
+static uint32_t place_for_start(struct calls *h, int64_t start_ms)
+{
+	const uint8_t *order = calls_by_start(h);
+	uint32_t k = h->cnt;
+	while (k > 0 && calls_start_ms(h, &h->call[h->from + order[k - 1]]) > start_ms)
+		k--;
+	return k;
+}
+
+static void insert(struct calls *h, struct call *c, uint64_t caller)
+{
+	uint32_t at = h->from + (uint32_t)h->cnt, k = place_for_start(h, calls_start_ms(h, c)), place;
+	uint8_t *order = calls_by_start(h);
+	while (at > h->from && h->call[at - 1].end > c->end)
+		at--;
+	place = at - h->from;
+	if (h->deep) {
+		cut_runs(h, c, k);
+		if (place == 0)
+			h->deep->run_joined = false;
+	}
+	if (place < h->cnt) {
+		memmove(h->call + at + 1, h->call + at, (h->cnt - place) * sizeof *h->call);
+		if (h->has_callers)
+			memmove(calls_callers(h) + at + 1, calls_callers(h) + at, (h->cnt - place) * sizeof(uint64_t));
+		for (uint32_t i = 0; i < h->cnt; i++)
+			order[i] = (uint8_t)(order[i] + (order[i] >= place));
+	}
+	memmove(order + k + 1, order + k, h->cnt - k);
+	order[k] = (uint8_t)place;
+	h->call[at] = *c;
+	if (h->has_callers)
+		calls_callers(h)[at] = caller;
+	h->cnt++;
+	mark_last(h, at, caller);
+}
+
+static void add_late(struct calls *h, struct call *c)
+{
+	struct deep *d = h->deep;
+	struct piece p = piece_of(h, c);
+	int64_t start_ms = calls_start_ms(h, c);
+	uint32_t k = place_for_start(h, start_ms);
+	const uint8_t *order = calls_by_start(h);
+	struct call *exact = h->call + h->from;
+	cut_runs(h, c, k);
+	d->run_joined = false;
+	link_neighbours(h, c, k > 0 ? exact + order[k - 1] : NULL, k < h->cnt ? exact + order[k] : NULL, &p);
+	pieces_add_late(&d->pieces, &p);
+	note_left(d, c, start_ms);
+	d->late_merged++;
+}
+
+static void add_deep(struct calls *h, struct call *c, uint64_t caller)
+{
+	struct deep *d = h->deep;
+	struct weight w = {1, c->flags & 1, c->talk_ms};
+	calls_see(h, c, caller);
+	if (h->cnt == CALLS_EXACT && c->end < h->call[h->from].end) {
+		add_late(h, c);
+	} else {
+		insert(h, c, caller);
+		pieces_weigh(&d->pieces, &w);
+		d->exact.calls++;
+		d->exact.answered += w.answered;
+		d->exact.talk_ms += w.talk_ms;
+		if (h->cnt > CALLS_EXACT)
+			leave(h);
+	}
+	pieces_step(&d->pieces, &d->exact);
+}
+
+void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms)
+{
+	expire(h, clock_ms);
+	if (clock_ms - h->base_ms > UINT32_MAX)
+		rebase(h, clock_ms);
+	struct call c = call_of(h, f);
+	if (h->cnt == CALLS_EXACT && !h->deep)
+		go_deep(h);
+	h = make_room(m, h);
+	if (h->deep)
+		add_deep(h, &c, caller);
+	else
+		insert(h, &c, caller);
+}
+
+void calls_mark_all(struct calls *h)
+{
+	for (uint32_t at = h->from + (uint32_t)h->cnt; at-- > h->from;)
+		mark_last(h, at, h->has_callers ? calls_callers(h)[at] : 0);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many distinct values were seen after an edge: the values last seen, with their times, and behind them a sliding HyperLogLog. */
+#ifndef RINGFENCE_SCORING_DISTINCT_H
+#define RINGFENCE_SCORING_DISTINCT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Times are 32-bit milliseconds after a base that the owner keeps; 0 = before everything. */
+
+#define DISTINCT_EXACT 64 /* up to so many distinct values after the edge are counted exactly */
+#define SKETCH_REGISTERS 256
+#define SKETCH_DEPTH 20
+#define SKETCH_RANK_MAX 56 /* 256 terms of 2^(56 - rank) fit 64 bits */
+
+struct seen {
+	uint64_t value;
+	uint32_t ms;  /* last seen */
+	uint8_t page; /* where it is stored, record.c's */
+};
+
+/* Values by the time they were last seen, oldest first. At most `max` are kept: the newest. */
+struct recent {
+	uint16_t cnt, cap, max;
+	struct seen *seen; /* owned */
+};
+
+/* Per register the pairs (time, rank) that no newer pair outranks: index 0 is the newest, ranks rise as times fall. */
+struct sketch {
+	uint32_t ms[SKETCH_REGISTERS][SKETCH_DEPTH];
+	uint8_t rank[SKETCH_REGISTERS][SKETCH_DEPTH];
+	uint8_t cnt[SKETCH_REGISTERS];
+	uint8_t page[SKETCH_REGISTERS];
+};
+
+struct distinct {
+	struct recent recent;
+	struct sketch *sketch; /* owned; made when `recent` first has to forget a value */
+};
+
+/* All are idempotent in (value, ms) and do not depend on the order of calls. */
+void recent_init(struct recent *r, uint16_t max);
+void recent_release(struct recent *r);
+bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten); /* true: `forgotten` fell out */
+uint32_t recent_count(const struct recent *r, uint32_t edge);                                         /* seen after the edge */
+void recent_expire(struct recent *r, uint32_t edge); /* forgets what was last seen at or before it */
+
+void sketch_add(struct sketch *s, uint64_t value, uint32_t ms);
+uint32_t sketch_register(uint64_t value);
+/* `also`: ranks of values beside it, by register; or NULL. */
+double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge);
+
+void distinct_init(struct distinct *d); /* nothing is allocated before the first value */
+void distinct_release(struct distinct *d);
+void distinct_add(struct distinct *d, uint64_t value, uint32_t ms);
+uint64_t distinct_count(const struct distinct *d, uint32_t edge);
+/* With n values (at most 64) that were not added. */
+uint64_t distinct_count_with(const struct distinct *d, const struct seen *extra, uint32_t n, uint32_t edge);
+void distinct_shift(struct distinct *d, uint32_t by); /* the base moved up */
+void recent_shift(struct recent *r, uint32_t by);
+int64_t distinct_bytes(const struct distinct *d);
+
+#endif

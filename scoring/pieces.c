@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DESIGN
+ *   A list of pieces in order of time. Two neighbours merge only while the merged one weighs at most 1/24 of all that is newer, in calls, answered calls
+ *   and talk time alike. A window is read as all pieces that begin after its edge: the piece that the edge cuts is left out whole, and is at
+ *   most 1/24 of what is read, that is 1/25 = 4 % of what the window holds (cohorts 1/17, received calls 1/20).
+ *   Merging is spread out: with every call a hand moves some places from the newest piece towards the oldest and merges what it may; at the end it begins
+ *   anew. So a call costs the same always, and what it changes lies together, in one or two blocks of the stored record.
+ *
+ * PRECISION
+ *   A stretch (run of numbers, seconds) is a lower bound: joined only where it surely goes on. A call that comes in late by its start may have cut
+ *   a run in two; of a run of n, the longer part is at least n / 2 rounded up, and that is what stays.
+ *   What is behind the hand is counted from below when calls come late, which only delays a merge.
+ *
+ * ALTERNATIVES
+ *   Merging all at once when the list has grown by a half: as fast, but one call then rewrites the whole record. */
+#include "scoring/pieces.h"
+
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define STEPS_A_CALL 6
+
+static uint32_t add32(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+static uint64_t add64(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint32_t max32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+void pieces_init(struct pieces *p, uint8_t share)
+{
+	*p = (struct pieces){.unused = NO_PIECE, .oldest = NO_PIECE, .newest = NO_PIECE, .hand = NO_PIECE, .share = share};
+}
+
+void pieces_release(struct pieces *p)
+{
+	free(p->piece);
+	p->piece = NULL;
+}
+
+int64_t pieces_bytes(const struct pieces *p)
+{
+	return (int64_t)(p->cap * sizeof *p->piece);
+}
+
+static void mark(struct pieces *p, const struct piece *q)
+{
+	p->dirty[q->page / 64] |= UINT64_C(1) << (q->page % 64);
+}
+
+/* ---- the list ---- */
+
+static uint16_t place_take(struct pieces *p)
+{
+	if (p->unused == NO_PIECE) {
+		uint16_t from = p->cap;
+		p->cap = (uint16_t)(p->cap ? p->cap + p->cap / 2 : 32);
+		p->piece = mem_realloc(p->piece, p->cap * sizeof *p->piece);
+		for (uint16_t i = p->cap; i-- > from;) {
+			p->piece[i].older = p->unused;
+			p->unused = i;
+		}
+	}
+	uint16_t at = p->unused;
+	p->unused = p->piece[at].older;
+	return at;
+}
+
+/* Behind `older` (NO_PIECE: as the oldest). */
+static uint16_t insert(struct pieces *p, uint16_t older, const struct piece *fresh)
+{
+	uint16_t at = place_take(p);
+	struct piece *q = &p->piece[at];
+	*q = *fresh;
+	q->older = older;
+	q->newer = older == NO_PIECE ? p->oldest : p->piece[older].newer;
+	if (older == NO_PIECE)
+		p->oldest = at;
+	else
+		p->piece[older].newer = at;
+	if (q->newer == NO_PIECE)
+		p->newest = at;
+	else
+		p->piece[q->newer].older = at;
+	p->cnt++;
+	mark(p, q);
+	return at;
+}
+
+static void take_out(struct pieces *p, uint16_t at)
+{
+	struct piece *q = &p->piece[at];
+	mark(p, q);
+	if (q->older == NO_PIECE)
+		p->oldest = q->newer;
+	else
+		p->piece[q->older].newer = q->newer;
+	if (q->newer == NO_PIECE)
+		p->newest = q->older;
+	else
+		p->piece[q->newer].older = q->older;
+	if (p->hand == at)
+		p->hand = NO_PIECE; /* it begins anew */
+	q->older = p->unused;
+	p->unused = at;
+	p->cnt--;
+}
+
+uint16_t pieces_append(struct pieces *p, const struct piece *fresh)
+{
+	return insert(p, p->newest, fresh);
+}
+
+void pieces_expire(struct pieces *p, uint32_t edge)
+{
+	while (p->oldest != NO_PIECE && p->piece[p->oldest].last <= edge)
+		take_out(p, p->oldest);
+}
+
+void pieces_shift(struct pieces *p, uint32_t by)
+{
+	for (uint16_t i = p->oldest; i != NO_PIECE; i = p->piece[i].newer) {
+		struct piece *q = &p->piece[i];
+		q->first = q->first > by ? q->first - by : 0;
+		q->last = q->last > by ? q->last - by : 0;
+		q->min_start = q->min_start > by ? q->min_start - by : 0;
+		q->max_start = q->max_start > by ? q->max_start - by : 0;
+	}
+}
+
+/* ---- merging ---- */
+
+struct stretch stretch_join(const struct stretch *a, uint32_t a_calls, const struct stretch *b, uint32_t b_calls)
+{
+	struct stretch s = {a->first, b->last, max32(a->best, b->best), a->joined};
+	if (!b->joined)
+		return s;
+	if (a->first == a_calls)
+		s.first = add32(a_calls, b->first);
+	if (b->last == b_calls)
+		s.last = add32(b_calls, a->last);
+	s.best = max32(s.best, add32(a->last, b->first));
+	return s;
+}
+
+void piece_absorb(struct piece *p, const struct piece *older)
+{
+	p->run = stretch_join(&older->run, older->calls, &p->run, p->calls);
+	p->peak = stretch_join(&older->peak, older->calls, &p->peak, p->calls);
+	p->first = older->first < p->first ? older->first : p->first;
+	p->last = max32(p->last, older->last);
+	p->min_start = older->min_start < p->min_start ? older->min_start : p->min_start;
+	p->max_start = max32(p->max_start, older->max_start);
+	p->calls = add32(p->calls, older->calls);
+	for (int i = 0; i < COUNTER_CNT; i++)
+		p->count[i] = add32(p->count[i], older->count[i]);
+	p->talk_ms = add64(p->talk_ms, older->talk_ms);
+	p->gaps = add32(p->gaps, older->gaps);
+	p->gap_ms = add64(p->gap_ms, older->gap_ms);
+	p->gap_ms2 = add64(p->gap_ms2, older->gap_ms2);
+	if (p->top == older->top) {
+		p->top_calls = add32(p->top_calls, older->top_calls);
+	} else if (older->top_calls > p->top_calls) {
+		p->top = older->top;
+		p->top_calls = older->top_calls;
+	}
+}
+
+static bool light(uint64_t a, uint64_t b, uint64_t newer, uint64_t share)
+{
+	uint64_t sum = add64(a, b);
+	return sum <= newer / share;
+}
+
+static bool may_merge(const struct pieces *p, const struct piece *a, const struct piece *b)
+{
+	uint64_t share = (uint64_t)p->share >> p->coarse;
+	share = share ? share : 1;
+	const struct weight *w = &p->behind_hand;
+	return light(a->calls, b->calls, w->calls, share) &&
+	       light(a->count[COUNT_ANSWERED], b->count[COUNT_ANSWERED], w->answered, share) &&
+	       light(a->talk_ms, b->talk_ms, w->talk_ms, share);
+}
+
+void pieces_weigh(struct pieces *p, const struct weight *w)
+{
+	p->behind_hand.calls = add64(p->behind_hand.calls, w->calls);
+	p->behind_hand.answered = add64(p->behind_hand.answered, w->answered);
+	p->behind_hand.talk_ms = add64(p->behind_hand.talk_ms, w->talk_ms);
+}
+
+static struct weight weight_of(const struct piece *q)
+{
+	return (struct weight){q->calls, q->count[COUNT_ANSWERED], q->talk_ms};
+}
+
+/* One place on. False: the end was reached, or there is nothing. */
+static bool step(struct pieces *p, const struct weight *exact)
+{
+	if (p->hand == NO_PIECE) {
+		p->hand = p->newest;
+		p->behind_hand = *exact;
+		return false;
+	}
+	struct piece *q = &p->piece[p->hand];
+	uint16_t older = q->older;
+	if (older == NO_PIECE) {
+		p->hand = NO_PIECE;
+		return false;
+	}
+	if (may_merge(p, &p->piece[older], q)) {
+		piece_absorb(q, &p->piece[older]);
+		mark(p, q);
+		take_out(p, older);
+		p->coarsened += p->coarse > 0;
+	} else {
+		struct weight w = weight_of(q);
+		pieces_weigh(p, &w);
+		p->hand = older;
+	}
+	return true;
+}
+
+/* Over the ceiling: whole rounds with half the share until there is room. The loosened share stays while more than half the room is taken. */
+static void coarsen(struct pieces *p, const struct weight *exact)
+{
+	while (p->cnt > PIECES_MAX) {
+		if (p->share >> p->coarse > 1)
+			p->coarse++;
+		p->hand = NO_PIECE;
+		step(p, exact);
+		while (p->cnt > PIECES_MAX * 3 / 4 && step(p, exact))
+			;
+		if (p->share >> p->coarse <= 1 &&
+		    p->cnt > PIECES_MAX) { /* weights that no share can merge: the two oldest, come what may */
+			uint16_t at = p->piece[p->oldest].newer;
+			piece_absorb(&p->piece[at], &p->piece[p->oldest]);
+			mark(p, &p->piece[at]);
+			take_out(p, p->oldest);
+			p->coarsened++;
+		}
+	}
+}
+
+void pieces_step(struct pieces *p, const struct weight *exact)
+{
+	for (int i = 0; i < STEPS_A_CALL && step(p, exact); i++)
+		;
+	if (p->cnt > PIECES_MAX)
+		coarsen(p, exact);
+	else if (p->coarse && p->cnt < PIECES_MAX / 2)
+		p->coarse = 0;
+}
+
+/* ---- late calls ---- */
+
+static void cut_join(struct pieces *p, uint16_t at)
+{
+	if (at != NO_PIECE && p->piece[at].run.joined) {
+		p->piece[at].run.joined = false;
+		mark(p, &p->piece[at]);
+	}
+}
+
+void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after)
+{
+	for (uint16_t i = p->newest; i != NO_PIECE; i = p->piece[i].older) {
+		struct piece *q = &p->piece[i];
+		bool before_all = q->min_start > start, behind_all = q->max_start <= start;
+		if (!before_all && !behind_all && q->run.best > 1) {
+			q->run = (struct stretch){1, 1, (q->run.best + 1) / 2, false};
+			mark(p, q);
+		} else if (!before_all && !behind_all) {
+			cut_join(p, i);
+		}
+		if (!before_all && q->newer != NO_PIECE && p->piece[q->newer].max_start > start)
+			cut_join(p, q->newer);
+		if (q->last < ends_after)
+			break;
+	}
+}
+
+void pieces_add_late(struct pieces *p, const struct piece *call)
+{
+	struct weight w = weight_of(call);
+	uint16_t at = p->newest;
+	if (p->hand != NO_PIECE && p->piece[p->hand].last <= call->last)
+		pieces_weigh(p, &w);
+	while (at != NO_PIECE && p->piece[at].first > call->last)
+		at = p->piece[at].older;
+	if (at == NO_PIECE || p->piece[at].last <= call->last) {
+		at = insert(p, at, call);
+		if (p->piece[at].newer != NO_PIECE) {
+			struct piece *next = &p->piece[p->piece[at].newer];
+			next->run.joined = next->peak.joined = false;
+			mark(p, next);
+		}
+		return;
+	}
+	/* Inside a piece. Its stretches stay lower bounds, and it is no longer one whole stretch. */
+	struct piece *q = &p->piece[at];
+	struct stretch run = q->run, peak = q->peak;
+	uint32_t first = q->first;
+	piece_absorb(q, call);
+	q->first = first;
+	q->run = run;
+	q->peak = peak;
+	mark(p, q);
+}

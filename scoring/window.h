@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading windows: between the memory of calls and the features. */
+#ifndef RINGFENCE_SCORING_WINDOW_H
+#define RINGFENCE_SCORING_WINDOW_H
+
+#include "scoring/calls.h"
+
+/* Counters of a window beside enum counter. The first four are sums of the marks of calls. */
+enum window_counter {
+	COUNT_CALLEES = 20,
+	COUNT_REGIONS,
+	COUNT_NUMBERS,
+	COUNT_CALLS,
+	COUNT_INCOMING,
+	COUNT_IN_PARTIES,
+	COUNT_FLAGS,
+	COUNT_FLAGGED,
+};
+
+enum window_part { /* bits of `have` */
+		   PART_SUMS = 1,
+		   PART_DISTINCT = 2, /* of a wide window: the others have them with the sums */
+		   PART_GAPS = 4,
+		   PART_RUN = 8,
+		   PART_PEAK = 16,
+		   PART_TOP = 32,
+		   PART_IN = 64,
+		   PART_FLAGS = 128,
+};
+
+static inline uint64_t window_count(const struct window *w, uint32_t counter)
+{
+	return !w->wide && counter < COUNT_INCOMING ? w->packed[counter / 8] >> counter % 8 * 8 & 0xff : w->n[counter];
+}
+
+/* Sums of n windows, in order of length, that end at as_of_ms: no earlier than the clock. */
+void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms);
+/* These need the sums. */
+void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms);
+void window_gaps(struct calls *h, struct window *w);
+void window_run(struct calls *h, struct window *w);
+void window_peak(struct calls *h, struct window *w);
+void window_top(struct calls *h, struct window *w);
+/* Whole days between the newest call before the window and the oldest in it; 0 if either is missing. */
+int64_t window_dormant_days(const struct calls *h, const struct window *w, int64_t as_of_ms);
+
+#endif
