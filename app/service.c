@@ -13,6 +13,7 @@
 #define LOOP_MS 20
 #define AWAY_PAUSE_MS 1000
 #define KAFKA_WAIT_MS 10000
+#define GHOST_S 60 /* longer than a session lasts by default */
 #define ALONE_S 30 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
 
 struct service {
@@ -27,6 +28,7 @@ struct service {
 	_Atomic bool stop; /* asked from outside, or a worker ended with an error */
 	struct mono_time status_at;
 	uint64_t status_records;
+	struct mono_time begun;
 	struct mono_time whole_at; /* embedded: all partitions were ours last then */
 };
 
@@ -133,6 +135,12 @@ static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text 
 	return e;
 }
 
+/* A process that was killed stays a member of the group until its session times out: that is waited for. */
+static bool may_be_our_ghost(const struct service *s)
+{
+	return s->pipe.ops->unclean && s->pipe.ops->unclean(s->pipe.store) && mono_seconds_since(s->begun) < GHOST_S;
+}
+
 /* The embedded store is one process's: nobody else may be in the group. */
 static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_text *why)
 {
@@ -144,7 +152,13 @@ static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_
 	if (code && code != RD_KAFKA_RESP_ERR__PARTIAL)
 		return err_set(why, ERR_AWAY, "kafka: members of the group %s: %s", s->set->kafka.group, rd_kafka_err2str(code));
 	for (int i = 0; list && i < list->group_cnt && !e; i++)
-		if (list->groups[i].member_cnt > 0)
+		if (list->groups[i].member_cnt > 0 && may_be_our_ghost(s))
+			e = err_set(why, ERR_AWAY,
+				    "the group %s has %d members; the process that had this store was killed, and stays a member until its "
+				    "session "
+				    "times out",
+				    s->set->kafka.group, list->groups[i].member_cnt);
+		else if (list->groups[i].member_cnt > 0)
 			e = err_set(why, ERR_LOCKED,
 				    "the group %s has %d members already (the first: %s at %s), but the store of this process is its own "
 				    "(state.store: %s) and needs "
@@ -358,7 +372,7 @@ static enum err loop(struct service *s, struct err_text *why)
 
 enum err service_run(struct settings *set, const struct service_config *c, struct err_text *why)
 {
-	struct service s = {.set = set, .config = *c};
+	struct service s = {.set = set, .config = *c, .begun = mono_now()};
 	enum err e = patiently(&s, open_store, why);
 	if (e)
 		return stopping(&s) && err_class(e) == ERR_CLASS_RETRY ? ERR_OK : e;

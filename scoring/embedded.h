@@ -22,8 +22,9 @@ _Static_assert(TAG_MAX + 1 + 1 + SUBJECT_KEY_MAX + 4 <= KEY_MAX, "every key fits
 struct store {
 	MDB_env *env;
 	MDB_dbi dbi;
-	char *path;  /* owned */
-	int lock_fd; /* -1: read only */
+	char *path;           /* owned */
+	int lock_fd;          /* -1: read only */
+	bool locked, unclean; /* the lock is ours; the owner before us did not close */
 	int64_t map_bytes;
 	bool read_only;
 	pthread_t writer;

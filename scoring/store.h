@@ -137,6 +137,8 @@ struct store_ops {
 	/* A value of the deployment, outside of any shard (rf:{deployment:<name>}): set if absent (not if `value` is empty), and what is there now, copied into `a`. */
 	enum err (*claim)(struct store *s, const char *deployment, struct slice value, struct arena *a, struct slice *now,
 			  struct err_text *why);
+	/* The last process that had this store to itself did not close it: it was killed. NULL: cannot be told. */
+	bool (*unclean)(const struct store *s);
 };
 
 extern const struct store_ops store_redis, store_embedded, store_memory;

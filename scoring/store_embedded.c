@@ -25,6 +25,8 @@
  * LIMITS. LMDB must not be opened twice in one process: open() by the service and by a reader are different processes. */
 #include "scoring/embedded.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +85,8 @@ static enum err lock_file(struct store *s, struct err_text *why)
 			       "%s is in use by process %s: an embedded store has one process. Stop that one, or use state.store: redis",
 			       s->path, *pid ? pid : "(unknown)");
 	}
+	s->locked = true;
+	s->unclean = pread(s->lock_fd, pid, 1, 0) == 1;
 	int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
 	if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
 		return err_set(why, ERR_IO, "%s cannot be written: %s", name, strerror(errno));
@@ -152,6 +156,8 @@ static void embedded_close(struct store *s)
 	}
 	if (s->env)
 		mdb_env_close(s->env);
+	if (s->locked && ftruncate(s->lock_fd, 0) != 0)
+		log_warn("scoring", "%s.owner cannot be emptied: the next start will take this one for killed", s->path);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd); /* and with it the lock; the file stays: removing it would be a race */
 	pthread_mutex_destroy(&s->lock);
@@ -573,6 +579,11 @@ static enum err embedded_claim(struct store *s, const char *deployment, struct s
 	return rc && rc != MDB_NOTFOUND ? embedded_err(s, rc, "claim", why) : ERR_OK;
 }
 
+static bool embedded_unclean(const struct store *s)
+{
+	return s->unclean;
+}
+
 const struct store_ops store_embedded = {
 	.name = "embedded",
 	.open = embedded_open,
@@ -589,4 +600,5 @@ const struct store_ops store_embedded = {
 	.days = embedded_days,
 	.day = embedded_day,
 	.claim = embedded_claim,
+	.unclean = embedded_unclean,
 };
