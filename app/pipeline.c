@@ -709,17 +709,21 @@ static void collect_records(struct shard *s, struct store_commit *c)
 {
 	uint32_t n = table_dirty_cnt(s->table), i = 0;
 	GROW(s->puts, s->put_cap, n);
+	GROW(s->put_blocks, s->put_block_cap, n * RECORD_BLOCKS_MAX);
 	buf_reset(&s->records);
 	struct subject *sub = NULL;
 	while (!s->pipe->resident && table_next_dirty(s->table, &sub)) {
-		size_t from = s->records.len;
-		record_encode(sub, &s->records);
-		s->puts[i++] =
-			(struct store_put){.at = {subject_key(sub), SPACE_RECORD}, .value = {NULL, (uint32_t)(s->records.len - from)}};
+		struct record_put r;
+		record_store(s->table, sub, &s->records, s->put_blocks + (size_t)i * RECORD_BLOCKS_MAX, &r);
+		s->puts[i++] = (struct store_put){
+			.at = {subject_key(sub), SPACE_RECORD}, .value = r.value, .blocks = r.blocks, .block_cnt = r.block_cnt};
 	}
-	const uint8_t *p = s->records.data; /* it has moved while it grew: place the slices now */
-	for (uint32_t k = 0; k < i; p += s->puts[k++].value.len)
-		s->puts[k].value.p = (const char *)p;
+	const uint8_t *p = s->records.data; /* it has moved while it grew: place the slices of small records now */
+	for (uint32_t k = 0; k < i; k++)
+		if (!s->puts[k].value.p) {
+			s->puts[k].value.p = (const char *)p;
+			p += s->puts[k].value.len;
+		}
 	c->puts = s->puts;
 	c->put_cnt = i;
 }

@@ -273,6 +273,7 @@ void shard_drop(struct shard *s)
 	buf_release(&s->message);
 	buf_release(&s->records);
 	free(s->puts);
+	free(s->put_blocks);
 	free(s->timer_puts);
 	free(s->entries);
 	free(s->damaged);

@@ -67,6 +67,8 @@ struct shard {
 	struct buf message, records;
 	struct store_put *puts;
 	uint32_t put_cap;
+	uint16_t *put_blocks; /* RECORD_BLOCKS_MAX a put: which blocks of a large record changed */
+	uint32_t put_block_cap;
 	struct store_timer *timer_puts;
 	uint32_t timer_cap;
 	struct store_entry *entries;

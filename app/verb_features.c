@@ -147,9 +147,15 @@ static void print_all(struct run *r)
 static void default_expressions(struct run *r)
 {
 	static const char *const windows[] = {"1h", "24h"};
-	for (int f = 0; f < FEATURE_CNT; f++)
-		for (size_t w = 0; w < 2; w++)
-			r->exprs[r->expr_cnt++] = arena_printf(&r->arena, "%s[\"%s\"]", feature_info((enum feature)f)->name, windows[w]).p;
+	for (int f = 0; f < FEATURE_CNT; f++) {
+		const struct feature_info *info = feature_info((enum feature)f);
+		if (!(info->of & OF_NUMBER) || info->how == HOW_OUTSIDE)
+			continue;
+		if (!info->windowed)
+			r->exprs[r->expr_cnt++] = info->name;
+		for (size_t w = 0; w < 2 && info->windowed; w++)
+			r->exprs[r->expr_cnt++] = arena_printf(&r->arena, "%s[\"%s\"]", info->name, windows[w]).p;
+	}
 }
 
 static enum err compile(struct run *r)

@@ -58,8 +58,9 @@ static void write_figures(struct json *j, const struct subject *s)
 	struct value values[FEATURE_CNT * WINDOWS];
 	uint64_t filled[(FEATURE_CNT * WINDOWS + 63) / 64] = {0};
 	struct figures f = {.keys = keys, .filled = filled, .values = values};
+	uint8_t of = s->kind == SUBJECT_NUMBER ? OF_NUMBER : s->kind == SUBJECT_BLOCK ? OF_COHORT | OF_BLOCK : OF_COHORT;
 	for (int k = 0; k < FEATURE_CNT; k++)
-		for (int w = 0; w < WINDOWS && feature_info((enum feature)k)->windowed; w++) {
+		for (int w = 0; w < WINDOWS && feature_info((enum feature)k)->windowed && (feature_info((enum feature)k)->of & of); w++) {
 			keys[f.n] = (struct figure_key){.feature = (enum feature)k};
 			bool ok = duration_parse(slice_of(windows[w]), &keys[f.n++].window_ms);
 			(void)ok;

@@ -333,7 +333,7 @@ static uint32_t emit(struct emit *e, enum op op, uint32_t arg)
 static uint32_t slot_of(struct slots *s, struct figure_key k)
 {
 	for (uint32_t i = 0; i < s->cnt; i++)
-		if (s->keys[i].feature == k.feature && s->keys[i].window_ms == k.window_ms)
+		if (s->keys[i].feature == k.feature && s->keys[i].window_ms == k.window_ms && s->keys[i].base == k.base)
 			return i;
 	if (s->cnt == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 16;

@@ -393,6 +393,7 @@ static void add_late(struct calls *h, struct call *c)
 	pieces_add_late(&d->pieces, &p);
 	note_left(d, c, start_ms);
 	d->late_merged++;
+	d->late_unstored = true;
 }
 
 static void add_deep(struct calls *h, struct call *c, uint64_t caller)

@@ -41,6 +41,11 @@ static bool before(const struct seen *a, const struct seen *b)
 	return a->ms != b->ms ? a->ms < b->ms : a->value < b->value;
 }
 
+static void mark(uint64_t dirty[2], uint8_t page)
+{
+	dirty[page / 64 & 1] |= UINT64_C(1) << page % 64;
+}
+
 static void make_room(struct recent *r)
 {
 	if (r->cnt < r->cap)
@@ -57,12 +62,14 @@ bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, str
 	if (at < r->cnt) {
 		if (r->seen[at].ms >= ms)
 			return false;
+		mark(r->dirty, r->seen[at].page);
 	} else if (r->cnt == r->max) {
 		if (before(&fresh, &r->seen[0])) {
 			*forgotten = fresh;
 			return true;
 		}
 		*forgotten = r->seen[0];
+		mark(r->dirty, r->seen[0].page);
 		full = true;
 		at = 0;
 	} else {
@@ -153,6 +160,7 @@ void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
 	times[at] = ms;
 	ranks[at] = rank;
 	s->cnt[r] = (uint8_t)(n - (end - at) + 1);
+	mark(s->dirty, s->page[r]);
 }
 
 double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)

@@ -23,6 +23,7 @@ struct seen {
 struct recent {
 	uint16_t cnt, cap, max;
 	struct seen *seen; /* owned */
+	uint64_t dirty[2]; /* pages (record's) with a change since they were stored */
 };
 
 /* Per register the pairs (time, rank) that no newer pair outranks: index 0 is the newest, ranks rise as times fall. */
@@ -31,6 +32,7 @@ struct sketch {
 	uint8_t rank[SKETCH_REGISTERS][SKETCH_DEPTH];
 	uint8_t cnt[SKETCH_REGISTERS];
 	uint8_t page[SKETCH_REGISTERS];
+	uint64_t dirty[2];
 };
 
 struct distinct {

@@ -8,7 +8,7 @@
  *   register  number (1 byte) · steps (1) · per step: rank (1), time before the one before (varint)
  *   received  time · party (8 bytes)
  *   flag      time
- *   state     bytes
+ *   state, order   bytes
  *
  * Example, a call of +15551230000 to +15559870001, not answered, 40 s after the one before, 21 s long: time 80 f1 04 (40000) · called number 71 8f 3f a4
  * 2f 0e 6c · hash 4 bytes · counts 3 bytes · lasted 3 bytes · region 2 bytes: 22 bytes. */
@@ -31,6 +31,20 @@ static void count_distinct(struct items *it, enum stream recent, const struct di
 	it->cnt[recent + 1] = d->sketch ? SKETCH_REGISTERS : 0;
 }
 
+static bool in_order(struct calls *h)
+{
+	const uint8_t *order = calls_by_start(h);
+	for (uint32_t i = 0; i < h->cnt; i++)
+		if (order[i] != i)
+			return false;
+	return true;
+}
+
+static uint32_t order_items(uint32_t calls)
+{
+	return (calls + ORDER_ITEM_BYTES - 1) / ORDER_ITEM_BYTES;
+}
+
 void items_open(struct items *it, const struct subject *s)
 {
 	memset(it->cnt, 0, sizeof it->cnt);
@@ -47,6 +61,7 @@ void items_open(struct items *it, const struct subject *s)
 			it->cnt[STREAM_REGIONS] = d->regions.cnt;
 		}
 		it->cnt[STREAM_CALLS] += it->made_pieces;
+		it->cnt[STREAM_ORDER] = in_order(s->history) ? 0 : order_items(s->history->cnt);
 	}
 	if (s->received) {
 		it->cnt[STREAM_RECEIVED] = s->received->cnt;
@@ -186,10 +201,11 @@ static void put_recent(int64_t base_ms, const struct seen *s, enum stream stream
 		put_bytes(out, s->value, stream == STREAM_CALLEES || stream == STREAM_CALLERS ? NUMBER_BYTES : 8);
 }
 
-static void put_state(const struct subject *s, uint32_t i, struct buf *out)
+/* Item i of bytes that are cut into equal parts. */
+static void put_part(const uint8_t *bytes, uint32_t len, uint32_t part, uint32_t i, struct buf *out)
 {
-	uint32_t from = i * STATE_ITEM_BYTES, left = s->state_len - from;
-	buf_put(out, s->state + from, left < STATE_ITEM_BYTES ? left : STATE_ITEM_BYTES);
+	uint32_t from = i * part, left = len - from;
+	buf_put(out, bytes + from, left < part ? left : part);
 }
 
 void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *ms, struct buf *out)
@@ -243,12 +259,51 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 		put_register(s->marks->base_ms, s->marks->flagged.sketch, i, ms, out);
 		return;
 	case STREAM_STATE:
-		put_state(s, i, out);
+		put_part(s->state, s->state_len, STATE_ITEM_BYTES, i, out);
+		return;
+	case STREAM_ORDER:
+		put_part(calls_by_start(s->history), h->cnt, ORDER_ITEM_BYTES, i, out);
 		return;
 	case STREAM_CNT:
 		break;
 	}
 	assert(false);
+}
+
+uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
+{
+	struct calls *h = it->s->history;
+	struct received *in = it->s->received;
+	switch (stream) {
+	case STREAM_CALLS:
+		if (i < it->made_pieces)
+			return &h->deep->pieces.piece[it->made[i]].page;
+		return &h->call[h->from + i - it->made_pieces].page;
+	case STREAM_CALLEES:
+		return &h->deep->callees.recent.seen[i].page;
+	case STREAM_CALLERS:
+		return &h->deep->callers.recent.seen[i].page;
+	case STREAM_REGIONS:
+		return &h->deep->regions.seen[i].page;
+	case STREAM_CALLEES_SKETCH:
+		return &h->deep->callees.sketch->page[i];
+	case STREAM_CALLERS_SKETCH:
+		return &h->deep->callers.sketch->page[i];
+	case STREAM_RECEIVED:
+		if (i < it->received_pieces)
+			return &in->deep->pieces.piece[it->received[i]].page;
+		return &in->call[i - it->received_pieces].page;
+	case STREAM_PARTIES:
+		return &in->deep->parties.recent.seen[i].page;
+	case STREAM_PARTIES_SKETCH:
+		return &in->deep->parties.sketch->page[i];
+	case STREAM_FLAGGED:
+		return &it->s->marks->flagged.recent.seen[i].page;
+	case STREAM_FLAGGED_SKETCH:
+		return &it->s->marks->flagged.sketch->page[i];
+	default:
+		return NULL;
+	}
 }
 
 /* ---- reading ---- */
@@ -421,13 +476,12 @@ static bool get_received(struct received *in, int64_t *ms, uint8_t page, struct 
 	return !r->bad && c->ms > 0 && (in->cnt == 1 || c[-1].ms <= c->ms);
 }
 
-static bool get_state(struct items_in *in, struct reader *r)
+static bool get_part(uint8_t *bytes, uint32_t len, uint32_t part, uint32_t i, struct reader *r)
 {
-	uint32_t from = in->have[STREAM_STATE] * STATE_ITEM_BYTES, left = in->s->state_len - from;
-	uint32_t n = left < STATE_ITEM_BYTES ? left : STATE_ITEM_BYTES;
+	uint32_t from = i * part, n = len - from < part ? len - from : part;
 	const uint8_t *p = reader_take(r, n);
 	if (p)
-		memcpy(in->s->state + from, p, n);
+		memcpy(bytes + from, p, n);
 	return p != NULL;
 }
 
@@ -473,7 +527,9 @@ static bool get_item(struct items_in *in, enum stream stream, int64_t *ms, uint8
 	case STREAM_FLAGGED_SKETCH:
 		return get_register(m->flagged.sketch, in->registers[3], m->base_ms, ms, page, r);
 	case STREAM_STATE:
-		return get_state(in, r);
+		return get_part(in->s->state, in->s->state_len, STATE_ITEM_BYTES, in->have[stream], r);
+	case STREAM_ORDER:
+		return get_part(in->order, in->exact, ORDER_ITEM_BYTES, in->have[stream], r);
 	case STREAM_CNT:
 		break;
 	}

@@ -21,10 +21,12 @@ enum stream {
 	STREAM_FLAGGED,
 	STREAM_FLAGGED_SKETCH,
 	STREAM_STATE, /* the rules stage's bytes, STATE_ITEM_BYTES each */
+	STREAM_ORDER, /* of the exact calls by start, if it is not that by end: ORDER_ITEM_BYTES each */
 	STREAM_CNT
 };
 
 #define STATE_ITEM_BYTES 64
+#define ORDER_ITEM_BYTES 16
 #define STATE_MAX 8192 /* of the rules stage's bytes; ARCHITECTURE says 4 KiB */
 
 /* A subject as streams. Borrows the subject, which must not change meanwhile. */
@@ -37,6 +39,8 @@ struct items {
 
 void items_open(struct items *it, const struct subject *s);
 /* Appends item i. `*ms` is the time that it is told from: 0 before the first item of a page. */
+/* Where the item's page is kept, or NULL: flags, state and order have none. */
+uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i);
 void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *ms, struct buf *out);
 
 /* A subject that is being read. The head comes first and says how many items of each stream there are. */
@@ -46,6 +50,7 @@ struct items_in {
 	uint32_t want[STREAM_CNT], have[STREAM_CNT];
 	uint32_t made_pieces, received_pieces;
 	uint32_t made_hand, received_hand; /* place of the merging hand + 1; 0: none */
+	uint32_t exact;                    /* calls that the history keeps exactly */
 	uint8_t order[CALLS_EXACT];
 	bool ordered;
 	uint64_t next_done[2], prev_done[2], run_cut[2];

@@ -3,7 +3,7 @@
  *
  *   flags (2 bytes: which parts there are) · since · clock, first_seen, told from since · calls · answered · talk_ms · late · sequence, told from since ·
  *   first day + 1 · bytes of state
- *   calls made:      base · number of exact calls · order by start, if it is not that by end (a byte a call) · marks of links (3 x 16 bytes), if any
+ *   calls made:      base · number of exact calls · marks of links (3 x 16 bytes), if any
  *   behind these:    pieces · place of the hand · weight behind it · coarse, coarsened · late_merged · last start and second that left · ahead ·
  *                    joined
  *   calls received:  base · total · newest · exact calls; behind these: pieces, hand, weight, coarse, coarsened, late_merged
@@ -34,15 +34,6 @@ enum {
 
 /* ---- writing ---- */
 
-static bool in_order(struct calls *h)
-{
-	const uint8_t *order = calls_by_start(h);
-	for (uint32_t i = 0; i < h->cnt; i++)
-		if (order[i] != i)
-			return false;
-	return true;
-}
-
 static bool has_links(const struct calls *h)
 {
 	uint32_t all = 0;
@@ -51,13 +42,14 @@ static bool has_links(const struct calls *h)
 	return all & (CALL_NEXT_DONE | CALL_PREV_DONE | CALL_RUN_CUT);
 }
 
-static uint32_t head_flags(const struct subject *s)
+static uint32_t head_flags(const struct items *it)
 {
+	const struct subject *s = it->s;
 	uint32_t f = (s->clock_ms != TIME_NONE ? HEAD_CLOCK : 0) | (s->first_seen_ms != TIME_NONE ? HEAD_FIRST_SEEN : 0) |
 		     (s->since_ms != TIME_NONE ? HEAD_SINCE : 0);
 	if (s->history) {
 		struct deep *d = s->history->deep;
-		f |= HEAD_HISTORY | (s->history->has_callers ? HEAD_CALLERS : 0) | (in_order(s->history) ? 0 : HEAD_ORDER) |
+		f |= HEAD_HISTORY | (s->history->has_callers ? HEAD_CALLERS : 0) | (it->cnt[STREAM_ORDER] ? HEAD_ORDER : 0) |
 		     (has_links(s->history) ? HEAD_LINKS : 0);
 		if (d)
 			f |= HEAD_DEEP | (d->callees.sketch ? HEAD_CALLEES_SKETCH : 0) | (d->callers.sketch ? HEAD_CALLERS_SKETCH : 0);
@@ -111,8 +103,6 @@ static void put_history(const struct items *it, uint32_t flags, struct buf *out)
 	struct calls *h = it->s->history;
 	buf_put_zigzag(out, it->s->clock_ms - h->base_ms);
 	buf_put_varint(out, h->cnt);
-	if (flags & HEAD_ORDER)
-		buf_put(out, calls_by_start(h), h->cnt);
 	if (flags & HEAD_LINKS)
 		put_links(h, out);
 	if (!h->deep)
@@ -145,7 +135,7 @@ static void put_received(const struct items *it, struct buf *out)
 void items_put_head(const struct items *it, struct buf *out)
 {
 	const struct subject *s = it->s;
-	uint32_t flags = head_flags(s);
+	uint32_t flags = head_flags(it);
 	int64_t since = s->since_ms == TIME_NONE ? 0 : s->since_ms;
 	buf_put_u8(out, (uint8_t)flags);
 	buf_put_u8(out, (uint8_t)(flags >> 8));
@@ -243,9 +233,8 @@ static void get_history(struct items_in *in, uint32_t flags, struct reader *r)
 	int64_t base_ms = minus(r, s->clock_ms, reader_zigzag(r));
 	uint32_t cnt = get_count(r, CALLS_EXACT);
 	in->ordered = !(flags & HEAD_ORDER);
-	const uint8_t *order = flags & HEAD_ORDER ? reader_take(r, cnt) : NULL;
-	if (order)
-		memcpy(in->order, order, cnt);
+	in->exact = cnt;
+	in->want[STREAM_ORDER] = in->ordered ? 0 : (cnt + ORDER_ITEM_BYTES - 1) / ORDER_ITEM_BYTES;
 	for (int i = 0; i < 2 && (flags & HEAD_LINKS); i++) {
 		in->next_done[i] = reader_varint(r);
 		in->prev_done[i] = reader_varint(r);

@@ -64,7 +64,7 @@ static uint16_t place_take(struct pieces *p)
 {
 	if (p->unused == NO_PIECE) {
 		uint16_t from = p->cap;
-		p->cap = (uint16_t)(p->cap ? p->cap + p->cap / 2 : 32);
+		p->cap = (uint16_t)(from == 0 ? 64 : from == 64 ? 192 : from == 192 ? 448 : PIECES_MAX + 4);
 		p->piece = mem_realloc(p->piece, p->cap * sizeof *p->piece);
 		for (uint16_t i = p->cap; i-- > from;) {
 			p->piece[i].older = p->unused;
@@ -231,18 +231,17 @@ static bool step(struct pieces *p, const struct weight *exact)
 	return true;
 }
 
-/* Over the ceiling: whole rounds with half the share until there is room. The loosened share stays while more than half the room is taken. */
-static void coarsen(struct pieces *p, const struct weight *exact)
+/* Whole rounds with half the share until there is room. The loosened share stays while more than half the room is taken. */
+void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most)
 {
-	while (p->cnt > PIECES_MAX) {
+	while (p->cnt > most) {
 		if (p->share >> p->coarse > 1)
 			p->coarse++;
 		p->hand = NO_PIECE;
 		step(p, exact);
-		while (p->cnt > PIECES_MAX * 3 / 4 && step(p, exact))
+		while (p->cnt > most && step(p, exact))
 			;
-		if (p->share >> p->coarse <= 1 &&
-		    p->cnt > PIECES_MAX) { /* weights that no share can merge: the two oldest, come what may */
+		if (p->share >> p->coarse <= 1 && p->cnt > most) { /* weights that no share can merge: the two oldest, come what may */
 			uint16_t at = p->piece[p->oldest].newer;
 			piece_absorb(&p->piece[at], &p->piece[p->oldest]);
 			mark(p, &p->piece[at]);
@@ -257,7 +256,7 @@ void pieces_step(struct pieces *p, const struct weight *exact)
 	for (int i = 0; i < STEPS_A_CALL && step(p, exact); i++)
 		;
 	if (p->cnt > PIECES_MAX)
-		coarsen(p, exact);
+		pieces_coarsen(p, exact, PIECES_MAX * 3 / 4);
 	else if (p->coarse && p->cnt < PIECES_MAX / 2)
 		p->coarse = 0;
 }

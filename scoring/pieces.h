@@ -44,7 +44,7 @@ struct pieces {
 	uint8_t share;             /* two neighbours may merge while share x merged <= all that is newer */
 	uint8_t coarse;            /* share is halved so many times: the ceiling was reached */
 	uint64_t coarsened;        /* pieces merged beyond the bounds */
-	uint64_t dirty[4];         /* pages (record.c's) with a change since they were stored */
+	uint64_t dirty[2];         /* pages (record.c's) with a change since they were stored */
 };
 
 void pieces_init(struct pieces *p, uint8_t share);
@@ -60,6 +60,8 @@ void pieces_add_late(struct pieces *p, const struct piece *call);
 void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after);
 /* Work of one call: the hand goes on a few places. `exact` = weight of the calls that are newer than all pieces. */
 void pieces_step(struct pieces *p, const struct weight *exact);
+/* Down to `most` pieces, past the bounds if need be: counted in `coarsened`. */
+void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most);
 /* One more call of this weight is newer than the piece at the hand. */
 void pieces_weigh(struct pieces *p, const struct weight *call);
 /* Drops pieces that end at or before the edge. */

@@ -131,7 +131,23 @@ void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 enum err record_decode(struct slice bytes, struct subject *out, struct err_text *why) MUST_CHECK;
 void subject_release(struct subject *s); /* of a subject from record_decode that is in no table */
 
-/* Appends the record to `out`: versioned, packed, checksummed; the layout is drawn in record.c. */
+#define RECORD_SMALL_BYTES 2048 /* larger ones are stored in blocks */
+#define RECORD_MAX_BYTES 65536  /* kept by coarsening the record, which is counted */
+
+/* Appends the record to `out`, whole and in one part whatever its size: versioned, packed, checksummed; the layout is drawn in record.c. Two equal
+ * subjects give equal bytes. */
 void record_encode(const struct subject *s, struct buf *out);
+
+/* What a commit has to write: the fields of a struct store_put. */
+struct record_put {
+	struct slice value;     /* the whole stored form; p == NULL: the last value.len bytes appended to `out` */
+	const uint16_t *blocks; /* NULL: all of it is to be written; else these blocks of STORE_BLOCK_BYTES changed */
+	uint16_t block_cnt;
+};
+
+/* The stored form of a subject of the table. From then on it counts as stored: if the commit fails, the table has to be cleared. A small record is appended
+ * to `out`; a large one is kept beside the subject, valid until it changes. `block_room`: RECORD_BLOCKS_MAX entries. */
+#define RECORD_BLOCKS_MAX 128
+void record_store(struct table *t, struct subject *s, struct buf *out, uint16_t *block_room, struct record_put *put);
 
 #endif

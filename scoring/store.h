@@ -17,7 +17,7 @@
  *   rf:{cdr:0}:n:+15551230000        rf:{cdr:0}:h:+15551230000 (history)         rf:{cdr:0}:s:17 (first-seen bucket)
  *   rf:{cdr:0}:day:20782 (set: subjects)
  *
- * BLOCKS. A long value may be written in part: the caller names the 1 KiB blocks that changed. Redis writes them with SETRANGE; LMDB keeps one
+ * BLOCKS. A long value may be written in part: the caller names the blocks of STORE_BLOCK_BYTES that changed. Redis writes them with SETRANGE; LMDB keeps one
  * key per block.
  *
  * OVERLAP. commit_begin only sends; the answer is fetched by commit_end or by the read that follows, so the caller decodes its next batch
@@ -44,7 +44,7 @@ struct store_config {
 };
 
 #define COMMIT_ID_BYTES 16
-#define STORE_BLOCK_BYTES 1024
+#define STORE_BLOCK_BYTES 512
 
 struct store;       /* one per process, shared by threads */
 struct store_shard; /* one per shard taken; has its own connection */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to a subject: a call made, a call received, a flag; and when its record ends. */
 #include "scoring/subject.h"
+#include "scoring/blocks.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,9 @@ void subject_drop_heap(struct subject *s)
 	if (s->received)
 		received_release_deep(s->received);
 	marks_free(s->marks);
+	image_free(s->image);
 	s->marks = NULL;
+	s->image = NULL;
 }
 
 void subject_drop(struct slab *m, struct subject *s)
@@ -30,11 +33,13 @@ void subject_drop(struct slab *m, struct subject *s)
 	calls_free(m, s->history);
 	received_free(m, s->received);
 	marks_free(s->marks);
+	image_free(s->image);
 	if (s->state)
 		slab_give_fixed(m, s->state, s->state_len);
 	s->history = NULL;
 	s->received = NULL;
 	s->marks = NULL;
+	s->image = NULL;
 	s->state = NULL;
 }
 
@@ -54,7 +59,7 @@ void subject_move_in(struct subject *s)
 int64_t subject_heap_bytes(const struct subject *s)
 {
 	return (s->history ? calls_deep_bytes(s->history) : 0) + (s->received ? received_deep_bytes(s->received) : 0) +
-	       marks_bytes(s->marks);
+	       marks_bytes(s->marks) + image_bytes(s->image);
 }
 
 int64_t subject_stored_bytes(const struct subject *s)

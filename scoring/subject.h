@@ -22,7 +22,7 @@ int64_t subject_heap_bytes(const struct subject *s);
 int64_t subject_stored_bytes(const struct subject *s); /* roughly */
 void subject_move_in(struct subject *s);               /* its struct was copied here: blocks get their new home */
 
-/* As record_decode; blocks come from `m` (NULL: the heap). */
+/* As record_decode; blocks come from `m` (NULL: the heap), and with it the image of a record in blocks is kept. */
 enum err record_decode_in(struct slab *m, struct slice bytes, struct subject *out, struct err_text *why) MUST_CHECK;
 
 #endif
