@@ -13,6 +13,7 @@ struct entry {
 
 struct dump {
 	const struct rules *rules;
+	int64_t keep_ms;
 	struct rules_scratch *scratch;
 	struct buf bytes;
 	struct entry *entries;
@@ -29,6 +30,7 @@ struct dump *dump_new(const struct settings *set, const struct rules *rules)
 {
 	struct dump *d = mem_zalloc(sizeof *d);
 	d->rules = rules;
+	d->keep_ms = set->keep_ms;
 	d->scratch = rules_scratch_new(&set->policy, unheard, NULL);
 	return d;
 }
@@ -63,9 +65,22 @@ static bool is_empty(const struct subject *s)
 	return s->clock_ms == TIME_NONE && s->first_seen_ms == TIME_NONE && s->state_len == 0;
 }
 
-void dump_add(struct dump *d, const struct subject *s)
+/* As the pipeline sees it (app/pipeline.c): absent from the moment on which it ends, swept or not. */
+static bool has_ended(struct dump *d, const struct subject *s, struct slice key, int64_t clock_ms)
 {
-	if (is_empty(s))
+	const struct rules_subject rs = {.key = key, .kind = subject_kind_of(key), .state = s->state, .state_len = s->state_len};
+	struct rules_view v;
+	if (!subject_expired(s, clock_ms, d->keep_ms))
+		return false;
+	if (s->state_len == 0)
+		return true;
+	rules_scratch_reset(d->scratch);
+	return rules_view(d->scratch, d->rules, &rs, &v) == ERR_OK && v.phase == PHASE_ACTIVE && v.open_alert_cnt == 0;
+}
+
+void dump_add(struct dump *d, const struct subject *s, int64_t clock_ms)
+{
+	if (is_empty(s) || has_ended(d, s, subject_key(s), clock_ms))
 		return;
 	struct entry *e = entry_add(d, subject_key(s));
 	size_t from = d->bytes.len;
@@ -73,13 +88,16 @@ void dump_add(struct dump *d, const struct subject *s)
 	e->record_len = (uint32_t)(d->bytes.len - from);
 }
 
-enum err dump_add_record(struct dump *d, struct slice key, struct slice record, struct err_text *why)
+enum err dump_add_record(struct dump *d, struct slice key, struct slice record, int64_t clock_ms, struct err_text *why)
 {
 	struct subject s;
 	enum err e = record_decode(record, &s, why);
 	if (e)
 		return e;
+	bool ended = has_ended(d, &s, key, clock_ms);
 	subject_release(&s);
+	if (ended)
+		return ERR_OK;
 	entry_add(d, key)->record_len = record.len;
 	buf_put(&d->bytes, record.p, record.len);
 	return ERR_OK;

@@ -16,9 +16,10 @@ struct dump *dump_new(const struct settings *set, const struct rules *rules);
 void dump_free(struct dump *d);
 
 void dump_shard(const struct settings *set, const struct meta *m, FILE *to); /* one line, at once */
-void dump_add(struct dump *d, const struct subject *s);                      /* copied in its stored form; an empty subject is left out */
+void dump_add(struct dump *d, const struct subject *s,
+	      int64_t clock_ms); /* copied in its stored form; left out if it is empty or has ended by its shard's clock */
 /* A record as stored. ERR_CORRUPT: it cannot be read; nothing is added. */
-enum err dump_add_record(struct dump *d, struct slice key, struct slice record, struct err_text *why) MUST_CHECK;
+enum err dump_add_record(struct dump *d, struct slice key, struct slice record, int64_t clock_ms, struct err_text *why) MUST_CHECK;
 enum err dump_print(struct dump *d, FILE *to, struct err_text *why) MUST_CHECK;
 
 /* The line of one subject as a JSON object without its closing brace, so that more members may follow. ERR_CORRUPT: the rules' part of its record

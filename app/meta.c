@@ -18,6 +18,7 @@ void meta_encode(const struct meta *m, const struct relay_marks *marks, struct b
 	buf_put_zigzag(out, m->cdr_next);
 	buf_put_zigzag(out, m->control_next);
 	buf_put_zigzag(out, m->relay_next);
+	buf_put_zigzag(out, m->sweep_day);
 	buf_put_u64(out, m->topic_id);
 	buf_put_zigzag(out, m->cdr_clock_ms);
 	buf_put_zigzag(out, m->clock_ms);
@@ -55,6 +56,7 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct relay_marks *m
 	out->cdr_next = reader_zigzag(&r);
 	out->control_next = reader_zigzag(&r);
 	out->relay_next = reader_zigzag(&r);
+	out->sweep_day = (int32_t)reader_zigzag(&r);
 	out->topic_id = reader_u64(&r);
 	out->cdr_clock_ms = reader_zigzag(&r);
 	out->clock_ms = reader_zigzag(&r);

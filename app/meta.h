@@ -15,18 +15,20 @@
 #include "scoring/store.h"
 
 /* Counted in the commit, so exact over crashes. */
-#define META_COUNTS(X)                                                           \
-	X(applied, "CDRs that counted as a call")                                \
-	X(duplicates, "CDRs seen before")                                        \
-	X(partial, "partial CDRs, left out")                                     \
-	X(withheld, "CDRs of a withheld caller, left out")                       \
-	X(late, "CDRs before their number's clock, put in their place")          \
-	X(late_kept, "of these, older than the allowed lateness: not evaluated") \
-	X(dead_letters, "records that could not be used")                        \
-	X(copies, "copies of CDRs and facts applied")                            \
-	X(copies_again, "copies that came again and changed nothing")            \
-	X(misrouted, "CDRs in another partition than their calling number's")    \
-	X(commands, "commands applied")                                          \
+#define META_COUNTS(X)                                                                      \
+	X(applied, "CDRs that counted as a call")                                           \
+	X(duplicates, "CDRs seen before")                                                   \
+	X(partial, "partial CDRs, left out")                                                \
+	X(withheld, "CDRs of a withheld caller, left out")                                  \
+	X(late, "CDRs before their number's clock, put in their place")                     \
+	X(late_kept, "of these, older than the allowed lateness: not evaluated")            \
+	X(dead_letters, "records that could not be used")                                   \
+	X(expired, "records that ended: nothing was heard of their subject for state.keep") \
+	X(behind_shard, "CDRs more than 7 days behind their shard's clock")                 \
+	X(copies, "copies of CDRs and facts applied")                                       \
+	X(copies_again, "copies that came again and changed nothing")                       \
+	X(misrouted, "CDRs in another partition than their calling number's")               \
+	X(commands, "commands applied")                                                     \
 	X(events, "events said")
 
 struct meta_counts {
@@ -43,6 +45,7 @@ struct meta {
 	int64_t cdr_next;     /* offset of the next CDR record; TIME_NONE: not begun */
 	int64_t control_next; /* offset of the first command not yet applied */
 	int64_t relay_next;   /* offset of the first message of copies not yet applied */
+	int32_t sweep_day;    /* the first day whose list of ending records is not swept yet; -1: none was begun */
 	uint64_t topic_id;    /* of the CDR topic as this shard knows it: changes when the topic was made anew */
 	int64_t cdr_clock_ms; /* largest event time among the usable CDRs; TIME_NONE before the first */
 	int64_t clock_ms;     /* the shard's clock: the same, or later while idle */

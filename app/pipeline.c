@@ -59,6 +59,8 @@ static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_m
 			ask(s, c->calling_number, c->caller_hash);
 	}
 	timers_until(&s->timers, until_ms, (uint32_t)s->pipe->settings->run.timers, ask_timer, s);
+	for (uint32_t i = 0; i < s->sweep_cnt; i++)
+		ask(s, s->sweep[i], key_hash(s->sweep[i]));
 	for (uint32_t i = 0; i < s->command_cnt; i++) {
 		const struct waiting_command *w = &s->commands[(s->command_first + i) % COMMANDS_WAITING_MAX];
 		if (w->time_ms >= commands_before_ms)
@@ -125,6 +127,8 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 			bad = rules_state_check(loaded->state, loaded->state_len, &detail);
 		if (bad)
 			set_aside(s, s->asked.keys[i].key, &detail);
+		else
+			loaded->listed_day = subject_end_day(loaded, s->pipe->settings->keep_ms);
 	}
 	return ERR_OK;
 }
@@ -193,6 +197,32 @@ static enum err dead_cdr(struct shard *s, uint32_t i, enum reason reason, struct
 
 enum found { FOUND, NOT_LOADED, DAMAGED };
 
+/* What keeps a record beyond its time: an episode, a firing alert. */
+static bool is_held(struct shard *s, const struct subject *sub)
+{
+	struct rules_view v;
+	const struct rules_subject rs = {
+		.key = subject_key(sub), .kind = (enum subject_kind)sub->kind, .state = sub->state, .state_len = sub->state_len};
+	if (sub->state_len == 0)
+		return false;
+	return rules_view(s->scratch, s->rules, &rs, &v) != ERR_OK || v.phase != PHASE_ACTIVE || v.open_alert_cnt > 0;
+}
+
+/* By the shard's clock, swept or not: the record counts as absent from that moment on. */
+bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_ms)
+{
+	int64_t clock_ms = s->meta.clock_ms > now_ms ? s->meta.clock_ms : now_ms;
+	return subject_expired(sub, clock_ms, s->pipe->settings->keep_ms) && !is_held(s, sub);
+}
+
+static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
+{
+	table_renew(s->table, sub, since_ms, subject_first_day(sub));
+	sub->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
+	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
+	s->meta.counts.expired++;
+}
+
 /* The subject, made new if neither table nor store has it. */
 static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, int64_t since_ms, struct subject **out)
 {
@@ -200,8 +230,11 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 	if (s->damaged_cnt && is_damaged(s, key))
 		return DAMAGED;
 	*out = table_find(s->table, key, hash);
-	if (*out)
+	if (*out) {
+		if (subject_has_ended(s, *out, since_ms))
+			begin_anew(s, *out, since_ms);
 		return FOUND;
+	}
 	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
 		return NOT_LOADED;
 	*out = table_add(s->table, key, hash, since_ms, -1);
@@ -606,6 +639,7 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 	if (fate == CALL_TOO_LATE)
 		return dead_cdr(s, i, REASON_TOO_LATE, why);
 	n->applied++;
+	n->behind_shard += c->event_ms < s->meta.cdr_clock_ms - BEHIND_SHARD_MS;
 	n->late += late;
 	n->late_kept += fate == CALL_LATE_KEPT;
 	if (fate == CALL_APPLIED) {
@@ -705,16 +739,30 @@ static enum err apply(struct shard *s, struct wall_time now, struct err_text *wh
 		}                                                                \
 	} while (0)
 
+/* Each stored record stands in the list of the day on which it may end. */
+static void list_day(struct shard *s, struct subject *sub)
+{
+	int32_t day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	if (day < s->meta.sweep_day)
+		day = s->meta.sweep_day; /* the lists before are swept */
+	if (day == sub->listed_day)
+		return;
+	s->days[s->day_cnt++] = (struct store_day){subject_key(sub), sub->listed_day, day};
+	sub->listed_day = day;
+}
+
 static void collect_records(struct shard *s, struct store_commit *c)
 {
 	uint32_t n = table_dirty_cnt(s->table), i = 0;
-	GROW(s->puts, s->put_cap, n);
+	GROW(s->puts, s->put_cap, n + SWEEP_MAX);
+	GROW(s->days, s->day_cap, n + s->day_cnt);
 	GROW(s->put_blocks, s->put_block_cap, n * RECORD_BLOCKS_MAX);
 	buf_reset(&s->records);
 	struct subject *sub = NULL;
 	while (!s->pipe->resident && table_next_dirty(s->table, &sub)) {
 		struct record_put r;
 		record_store(s->table, sub, &s->records, s->put_blocks + (size_t)i * RECORD_BLOCKS_MAX, &r);
+		list_day(s, sub);
 		s->puts[i++] = (struct store_put){
 			.at = {subject_key(sub), SPACE_RECORD}, .value = r.value, .blocks = r.blocks, .block_cnt = r.block_cnt};
 	}
@@ -724,8 +772,12 @@ static void collect_records(struct shard *s, struct store_commit *c)
 			s->puts[k].value.p = (const char *)p;
 			p += s->puts[k].value.len;
 		}
+	for (uint32_t k = 0; k < s->gone_cnt; k++)
+		s->puts[i++] = (struct store_put){.at = {s->gone[k], SPACE_RECORD}};
 	c->puts = s->puts;
 	c->put_cnt = i;
+	c->days = s->days;
+	c->day_cnt = s->day_cnt;
 }
 
 static void collect_timers(struct shard *s, struct store_commit *c)
@@ -791,6 +843,8 @@ static enum err commit(struct shard *s, struct err_text *why)
 	s->changed = false;
 	s->times.cycles++;
 	s->outbox.acked_cnt = 0;
+	s->day_cnt = 0;
+	s->gone_cnt = 0;
 	table_clean(s->table);
 	timers_clean(&s->timers);
 	table_evict(s->table);
@@ -847,6 +901,32 @@ enum err pipeline_step(struct shard *s, struct wall_time now, struct err_text *w
 		e = copies_out(s, why); /* to the shards of called numbers and cohorts; acknowledged before the commit */
 	if (!e)
 		e = commit(s, why); /* records, outbox, timers, positions: one transaction, not awaited */
+	return e;
+}
+
+/* A slice of the sweep, about once a second: records that ended leave the store, those that live on move to another day's list. */
+enum err pipeline_sweep(struct shard *s, struct err_text *why)
+{
+	bool found = false;
+	if (s->pipe->resident || mono_seconds_since(s->swept) < SWEEP_EVERY_S)
+		return ERR_OK;
+	s->swept = mono_now();
+	enum err e = s->pipe->ops->commit_end(s->handle, why);
+	if (e)
+		return e;
+	commit_answered(s);
+	e = sweep_look(s, &found, why);
+	if (e || !found)
+		return e;
+	begin(s);
+	e = load(s, s->meta.clock_ms, TIME_NONE, why);
+	if (!e)
+		e = hand_over(s, why);
+	if (!e) {
+		sweep_apply(s);
+		e = commit(s, why);
+	}
+	s->sweep_cnt = 0;
 	return e;
 }
 

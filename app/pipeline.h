@@ -24,6 +24,12 @@ struct outlet {
 	enum err (*dead_letter)(void *ctx, void *owner, const struct dead_letter *d, struct err_text *why);
 	uint64_t (*dead_letters_open)(void *ctx, const void *owner); /* not yet acknowledged */
 	void (*poll)(void *ctx, int wait_ms);                        /* serves acknowledgements: shard_acked() */
+	/* The relay. A packed message for another shard: copies (awaited before the commit) or, with an outbox number, facts (acknowledged by
+	 * shard_acked). */
+	enum err (*relay)(void *ctx, void *owner, int32_t partition, struct slice message, uint64_t number, struct err_text *why);
+	enum err (*relay_await)(void *ctx, void *owner, struct err_text *why);
+	/* Files: in place of both, one copy or fact is applied to its shard at once, with shard_copy(). NULL: Kafka. */
+	enum err (*copy)(void *ctx, int32_t partition, const struct copy *c, struct err_text *why);
 	void *ctx;
 };
 
@@ -125,6 +131,9 @@ enum err pipeline_step(struct shard *s, struct wall_time now, struct err_text *w
 /* Between batches. Answers the commit under way, hands over its events, and with `at_end` (both partitions read to their ends) goes on with time:
  * timers, waiting commands. `wait`: answer the commit even if nothing else is to do. */
 enum err pipeline_idle(struct shard *s, bool at_end, struct wall_time now, struct err_text *why) MUST_CHECK;
+
+/* Between batches, now and then: a slice of the records that ended. */
+enum err pipeline_sweep(struct shard *s, struct err_text *why) MUST_CHECK;
 
 /* Files: all commands that wait, then timers up to `until_ms` (TIME_NONE: to the shard's clock). */
 enum err pipeline_finish(struct shard *s, int64_t until_ms, struct err_text *why) MUST_CHECK;

@@ -111,6 +111,8 @@ const struct config_key settings_table[] = {
 	    .help = "Largest size of that file. Address space, not memory or disk."),
 	ROW("state.cache_bytes", BYTES, cache_bytes, "1GiB", .min = MIB, .max = 16384 * GIB,
 	    .help = "Memory for records in front of the store, all shards of the process together."),
+	ROW("state.keep", DURATION, keep_ms, "38d", .min = 32 * DAY_MS, .max = 400 * DAY_MS,
+	    .help = "A record ends this long after its last call, made or received: 31 days of window, the rest for disorder."),
 
 	ROW("rules.files", PATHS, rule_files, "", .help = "Rule files. None: nothing fires, figures and phases go on."),
 

@@ -30,6 +30,7 @@ struct settings {
 	int partitioner; /* enum partitioner: input.partitioner */
 	int keying;      /* enum keying: input.keying */
 	struct store_config store;
+	int64_t keep_ms;     /* state.keep */
 	int64_t cache_bytes; /* state.cache_bytes: all shards of the process together */
 	struct config_strings rule_files;
 	struct rules_config policy;

@@ -135,6 +135,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->batch.origins = mem_alloc(s->batch.cap * sizeof *s->batch.origins);
 	arena_init(&s->batch.arena, 256 << 10);
 	arena_init(&s->inbox_arena, 64 << 10);
+	arena_init(&s->sweep_arena, 16 << 10);
 	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
 	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
@@ -190,6 +191,7 @@ static enum err claim(struct shard *s, int32_t partition, int32_t partitions, st
 	s->meta = (struct meta){.cdr_next = TIME_NONE,
 				.control_next = TIME_NONE,
 				.relay_next = TIME_NONE,
+				.sweep_day = -1,
 				.cdr_clock_ms = TIME_NONE,
 				.clock_ms = TIME_NONE,
 				.produced_ms = TIME_NONE,
@@ -276,6 +278,8 @@ void shard_drop(struct shard *s)
 	free(s->put_blocks);
 	free(s->timer_puts);
 	free(s->entries);
+	free(s->days);
+	arena_release(&s->sweep_arena);
 	free(s->damaged);
 	free(s);
 }

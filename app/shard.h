@@ -8,6 +8,10 @@
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
 #define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
 #define COPIES_ASKED_MAX 5000     /* of them looked up in one cycle */
+#define SWEEP_MAX 500             /* records looked at in one slice */
+#define SWEEP_EVERY_S 1.0
+#define SWEEP_HELD_DAYS 7 /* a record that something holds is looked at again so much later */
+#define BEHIND_SHARD_MS (7 * DAY_MS)
 #define IN_FUTURE_MS (5 * MINUTE_MS)
 #define IN_FUTURE_FILE_MS (400 * DAY_MS)
 #define BACKFILL_MS (7 * DAY_MS)
@@ -71,6 +75,8 @@ struct shard {
 	uint32_t put_block_cap;
 	struct store_timer *timer_puts;
 	uint32_t timer_cap;
+	struct store_day *days;
+	size_t day_cnt, day_cap;
 	struct store_entry *entries;
 	uint32_t entry_cap;
 	uint32_t timers_fired;
@@ -78,6 +84,12 @@ struct shard {
 	bool commit_pending;
 	struct mono_time commit_sent;
 	struct shard_times times;
+
+	/* a slice of the sweep: subjects of one day's list */
+	struct arena sweep_arena;
+	struct slice sweep[SWEEP_MAX], gone[SWEEP_MAX]; /* to be looked at; to be deleted with the next commit */
+	uint32_t sweep_cnt, gone_cnt;
+	struct mono_time swept;
 
 	/* records that could not be read: kept aside in the store, never overwritten */
 	char (*damaged)[SUBJECT_KEY_MAX + 1];
@@ -90,5 +102,14 @@ void shard_next_id(struct shard *s);
 bool asked_has(const struct asked *a, struct slice key, uint64_t hash);
 bool asked_add(struct asked *a, struct slice key, uint64_t hash); /* false: it was there */
 void asked_reset(struct asked *a);
+
+/* The record of a subject is over by the shard's clock (or by now_ms, if that is later), and nothing holds it. */
+bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_ms);
+
+/* ---- sweep.c ---- */
+
+/* Fills s->sweep with subjects of the oldest list that has passed. Not while a commit is on its way. */
+enum err sweep_look(struct shard *s, bool *found, struct err_text *why) MUST_CHECK;
+void sweep_apply(struct shard *s); /* after their records are loaded */
 
 #endif

@@ -133,7 +133,7 @@ static enum err leave_dump(const struct options *o, const struct pipeline *p, co
 	for (int32_t i = 0; (s = replay_shard(r, i)); i++) {
 		uint64_t at = 0;
 		while ((sub = table_each(shard_subjects(s), &at)))
-			dump_add(d, sub);
+			dump_add(d, sub, shard_meta(s)->clock_ms);
 	}
 	enum err e = dump_print(d, f, why);
 	dump_free(d);

@@ -22,6 +22,7 @@ static const char help[] =
 
 struct visit {
 	struct dump *dump;
+	int64_t clock_ms; /* of the shard */
 	struct err_text *why;
 	uint64_t damaged;
 };
@@ -32,7 +33,7 @@ static enum err take_record(void *ctx, struct slice key, struct slice value, int
 	struct visit *v = ctx;
 	struct err_text detail;
 	(void)number;
-	if (dump_add_record(v->dump, key, value, &detail)) {
+	if (dump_add_record(v->dump, key, value, v->clock_ms, &detail)) {
 		v->damaged++;
 		fprintf(stderr, "ringfence: the record of " SLICE_FMT " is left out: %s\n", SLICE_ARG(key), detail.text);
 	}
@@ -49,6 +50,8 @@ static enum err dump_one(const struct peek *r, int32_t partition, bool shards, s
 		e = peek_meta(r, h, &m, &found, why);
 	if (!e && found && shards)
 		dump_shard(&r->set, &m, stdout);
+	if (v && found)
+		v->clock_ms = m.clock_ms;
 	if (!e && found && v)
 		e = r->ops->values(h, SPACE_RECORD, take_record, v, why);
 	if (h)

@@ -332,6 +332,8 @@ static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_te
 		*idle = false;
 		e = step_to_the_end(w, s, why);
 	}
+	if (!e && shard_batch_done(s->shard))
+		e = pipeline_sweep(s->shard, why);
 	if (!e)
 		follow(w, s);
 	return e;

@@ -156,7 +156,7 @@ static enum err asker_open(const struct kafka_config *k, const char *suffix, rd_
 	return err_set(why, ERR_CONFIG, "kafka: %s", text);
 }
 
-enum err source_open(const struct kafka_config *k, const char *cdr, const char *control, const char *suffix,
+enum err source_open(const struct kafka_config *k, const char *const topics[SOURCE_TOPICS], const char *suffix,
 		     const struct source_hooks *hooks, struct source **out, struct err_text *why)
 {
 	rd_kafka_conf_t *conf;

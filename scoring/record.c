@@ -128,7 +128,8 @@ static void coarsen(struct subject *s)
 	if (s->history && s->history->deep && s->history->deep->pieces.cnt > 8)
 		pieces_coarsen(&s->history->deep->pieces, &s->history->deep->exact, s->history->deep->pieces.cnt * 3u / 4);
 	if (s->received && s->received->deep && s->received->deep->pieces.cnt > 8)
-		pieces_coarsen(&s->received->deep->pieces, &(struct weight){s->received->cnt, 0, 0}, s->received->deep->pieces.cnt * 3u / 4);
+		pieces_coarsen(&s->received->deep->pieces, &(struct weight){s->received->cnt, 0, 0},
+			       s->received->deep->pieces.cnt * 3u / 4);
 }
 
 void record_store(struct table *t, struct subject *s, struct buf *out, uint16_t *block_room, struct record_put *put)

@@ -33,6 +33,7 @@ struct subject {
 	uint64_t sequence; /* of its last event; a new record starts at since_ms */
 	uint8_t *state;    /* the rules stage's section; owned by the table; NULL if empty */
 	uint32_t state_len;
+	int32_t listed_day; /* the day's list that its stored record stands in, in memory only; -1: none */
 	/* scoring's own */
 	int32_t first_day;         /* UTC day first seen, from before this record; -1: this record is the first */
 	struct calls *history;     /* NULL before the first call made */
@@ -72,6 +73,11 @@ struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, 
 /* A subject from its stored record (record_decode). ERR_CORRUPT: bad checksum, newer version, or not a record; nothing is added. */
 enum err table_load(struct table *t, struct slice key, uint64_t key_hash, struct slice record, struct subject **out,
 		    struct err_text *why) MUST_CHECK;
+
+/* It is gone: its memory may be used again. Not while it is marked. */
+void table_remove(struct table *t, struct subject *s);
+/* Its record ended, another begins: as after table_add. */
+void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t first_day);
 
 void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, uint32_t len); /* copies; marks dirty */
 void table_mark(struct table *t, struct subject *s);                                          /* changed in this cycle; idempotent */

@@ -80,6 +80,15 @@ static void seen_at(struct subject *s, int64_t event_ms)
 		s->first_seen_ms = event_ms;
 }
 
+static void put_lifetime(struct table *t, struct subject *s, const struct facts *f)
+{
+	seen_at(s, f->end_ms);
+	s->calls++;
+	s->answered += f->counts >> COUNT_ANSWERED & 1;
+	s->talk_ms += f->talk_ms;
+	table_mark(t, s);
+}
+
 static void put_call(struct table *t, struct subject *s, const struct facts *f, uint64_t caller, bool late)
 {
 	if (!late)
@@ -91,12 +100,9 @@ static void put_call(struct table *t, struct subject *s, const struct facts *f, 
 	calls_add(table_slab(t), s->history, f, caller, s->clock_ms);
 	if (deep)
 		table_account(t, calls_deep_bytes(s->history) - before);
-	seen_at(s, f->end_ms);
-	s->calls++;
-	s->answered += f->counts >> COUNT_ANSWERED & 1;
-	s->talk_ms += f->talk_ms;
-	s->late += late;
-	table_mark(t, s);
+	/* copies come in an order of their own: whether one is late says nothing of its cohort */
+	s->late += late && !subject_is_cohort(s);
+	put_lifetime(t, s, f);
 }
 
 static enum call_fate fate_of(const struct subject *s, int64_t event_ms, int64_t allowed_lateness_ms, bool *late)
@@ -128,6 +134,8 @@ enum call_fate subject_add_copy(struct table *t, struct subject *s, const struct
 	enum call_fate fate = fate_of(s, f->end_ms, allowed_lateness_ms, late);
 	if (fate != CALL_TOO_LATE)
 		put_call(t, s, f, caller, *late);
+	else
+		put_lifetime(t, s, f); /* it counted for its number: the lifetime does not hang on the order of copies */
 	return fate;
 }
 

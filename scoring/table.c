@@ -110,7 +110,7 @@ static struct subject *add(struct table *t, struct slice key, uint64_t hash)
 	struct cell *c = cell_of(t, key, hash);
 	assert(!c->subject);
 	struct subject *s = slab_take_fixed(t->slab, block_bytes(key.len));
-	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .first_day = -1};
+	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .listed_day = -1, .first_day = -1};
 	s->key = (char *)(s + 1);
 	memcpy(s->key, key.p, key.len);
 	s->key_len = (uint8_t)key.len;
@@ -225,6 +225,30 @@ static void remove_cell(struct table *t, uint64_t i)
 		t->cells[i] = t->cells[j];
 		i = j;
 	}
+}
+
+void table_remove(struct table *t, struct subject *s)
+{
+	assert(!s->dirty);
+	remove_cell(t, (uint64_t)(cell_of(t, subject_key(s), s->key_hash) - t->cells));
+}
+
+void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t first_day)
+{
+	struct subject fresh = {.clock_ms = TIME_NONE,
+				.first_seen_ms = TIME_NONE,
+				.since_ms = since_ms,
+				.listed_day = s->listed_day,
+				.first_day = first_day,
+				.key_hash = s->key_hash,
+				.dirty = s->dirty,
+				.recent = true,
+				.kind = s->kind,
+				.key_len = s->key_len,
+				.key = s->key};
+	t->bytes -= subject_heap_bytes(s);
+	subject_drop(t->slab, s);
+	*s = fresh;
 }
 
 void table_evict(struct table *t)

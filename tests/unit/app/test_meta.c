@@ -14,6 +14,8 @@ static const struct meta full = {
 	.epoch = 7,
 	.cdr_next = 123456789012,
 	.control_next = 5,
+	.relay_next = 77,
+	.topic_id = UINT64_C(0x1234567890abcdef),
 	.cdr_clock_ms = 1700000000000,
 	.clock_ms = 1700000300000,
 	.produced_ms = TIME_NONE,
@@ -22,6 +24,11 @@ static const struct meta full = {
 	.outbox_next = UINT64_MAX,
 	.counts = {.applied = 1, .duplicates = 2, .events = 3},
 };
+
+static struct relay_seen seen[] = {{.source = 5, .partition = 0, .kind = 1, .offset = 9, .ordinal = 1},
+				   {.source = 5, .partition = 3, .kind = 0, .offset = INT64_C(1) << 40, .ordinal = 0},
+				   {.source = 9, .partition = 0, .kind = 5, .offset = 1, .ordinal = 70000}};
+static const struct relay_marks marks = {.v = seen, .cnt = 3, .cap = 3};
 
 static void meta_written_reads_back(void **state)
 {
@@ -32,19 +39,23 @@ static void meta_written_reads_back(void **state)
 		const struct meta *m = all[i];
 		struct buf b = {0}, again = {0};
 		struct meta back;
+		struct relay_marks read;
 		struct err_text why;
 		buf_puts(&b, "before"); /* appended behind what is there */
-		meta_encode(m, &b);
+		meta_encode(m, &marks, &b);
 		struct slice bytes = slice_make(b.data + 6, b.len - 6);
-		assert_int_equal(meta_decode(bytes, &back, &why), ERR_OK);
+		assert_int_equal(meta_decode(bytes, &back, &read, &why), ERR_OK);
 		assert_memory_equal(bytes.p, m->id, COMMIT_ID_BYTES); /* the store compares the first bytes */
 		assert_true(slice_eq(back.deployment, m->deployment) && slice_eq(back.topic, m->topic));
 		assert_true(back.partition == m->partition && back.partitions == m->partitions && back.epoch == m->epoch);
-		assert_true(back.cdr_next == m->cdr_next && back.control_next == m->control_next && back.cdr_clock_ms == m->cdr_clock_ms);
+		assert_true(back.cdr_next == m->cdr_next && back.control_next == m->control_next && back.relay_next == m->relay_next &&
+			    back.topic_id == m->topic_id && back.cdr_clock_ms == m->cdr_clock_ms);
 		assert_true(back.clock_ms == m->clock_ms && back.produced_ms == m->produced_ms && back.backfill == m->backfill);
 		assert_true(back.command_ms == m->command_ms && back.outbox_next == m->outbox_next);
 		assert_memory_equal(&back.counts, &m->counts, sizeof back.counts);
-		meta_encode(&back, &again);
+		meta_encode(&back, &read, &again);
+		assert_int_equal(read.cnt, marks.cnt);
+		free(read.v);
 		assert_true(slice_eq(buf_slice(&again), bytes));
 		buf_release(&b);
 		buf_release(&again);
@@ -57,20 +68,20 @@ static void meta_damaged_anywhere_or_cut_off_is_refused(void **state)
 	struct meta m;
 	struct err_text why;
 	(void)state;
-	meta_encode(&full, &b);
+	meta_encode(&full, &marks, &b);
 	for (size_t i = 0; i < b.len; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			b.data[i] ^= (uint8_t)(1 << bit);
-			assert_int_equal(meta_decode(buf_slice(&b), &m, &why), ERR_CORRUPT);
+			assert_int_equal(meta_decode(buf_slice(&b), &m, NULL, &why), ERR_CORRUPT);
 			b.data[i] ^= (uint8_t)(1 << bit);
 		}
 	for (size_t n = 0; n < b.len; n++) {
 		uint8_t *exact = malloc(n + !n); /* so that a read too far is seen */
 		memcpy(exact, b.data, n);
-		assert_int_equal(meta_decode(slice_make(exact, n), &m, &why), ERR_CORRUPT);
+		assert_int_equal(meta_decode(slice_make(exact, n), &m, NULL, &why), ERR_CORRUPT);
 		free(exact);
 	}
-	assert_int_equal(meta_decode(buf_slice(&b), &m, &why), ERR_OK);
+	assert_int_equal(meta_decode(buf_slice(&b), &m, NULL, &why), ERR_OK);
 	buf_release(&b);
 }
 
@@ -80,9 +91,9 @@ static void meta_of_a_newer_version_is_refused_as_such(void **state)
 	struct meta m;
 	struct err_text why;
 	(void)state;
-	meta_encode(&full, &b);
+	meta_encode(&full, &marks, &b);
 	b.data[COMMIT_ID_BYTES] = 200;
-	assert_int_equal(meta_decode(buf_slice(&b), &m, &why), ERR_CORRUPT);
+	assert_int_equal(meta_decode(buf_slice(&b), &m, NULL, &why), ERR_CORRUPT);
 	assert_non_null(strstr(why.text, "newer version"));
 	buf_release(&b);
 }
@@ -94,10 +105,11 @@ static void meta_with_a_right_checksum_and_wrong_length_is_refused(void **state)
 	struct meta m;
 	struct err_text why;
 	(void)state;
-	meta_encode(&full, &b);
+	meta_encode(&full, &marks, &b);
 	b.len -= 8;
 	buf_put_u32(&b, (uint32_t)hash64(b.data, b.len, 0));
-	assert_int_equal(meta_decode(buf_slice(&b), &m, &why), ERR_CORRUPT);
+	struct relay_marks read;
+	assert_int_equal(meta_decode(buf_slice(&b), &m, &read, &why), ERR_CORRUPT);
 	assert_non_null(strstr(why.text, "length"));
 	buf_release(&b);
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sweep of records that ended (DESIGN section 7, "Expiry").
+ *
+ * Each stored record stands in the list of the day on which it may end: 38 days after its last call. A list whose day has passed by the shard's clock is
+ * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, a firing alert) moves to a later list. A record that ended
+ * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. */
+#include "app/shard.h"
+
+static int32_t today(const struct shard *s)
+{
+	return (int32_t)(s->meta.clock_ms / DAY_MS);
+}
+
+static enum err take_key(void *ctx, struct slice key, struct slice value, int64_t day)
+{
+	struct shard *s = ctx;
+	(void)value;
+	(void)day;
+	if (s->sweep_cnt < SWEEP_MAX)
+		s->sweep[s->sweep_cnt++] = arena_copy(&s->sweep_arena, key);
+	return ERR_OK;
+}
+
+enum err sweep_look(struct shard *s, bool *found, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	*found = false;
+	if (s->meta.clock_ms == TIME_NONE)
+		return ERR_OK;
+	if (s->meta.sweep_day < 0) /* nothing was listed before this shard's first commit */
+		s->meta.sweep_day = today(s);
+	arena_reset(&s->sweep_arena);
+	for (s->sweep_cnt = 0; s->meta.sweep_day < today(s) && s->sweep_cnt == 0 && !e;) {
+		e = s->pipe->ops->day(s->handle, s->meta.sweep_day, SWEEP_MAX, take_key, s, why);
+		if (!e && s->sweep_cnt == 0)
+			s->meta.sweep_day++; /* swept; kept with the next commit */
+	}
+	*found = s->sweep_cnt > 0;
+	return e;
+}
+
+static void move(struct shard *s, struct slice key, int32_t to)
+{
+	if (s->day_cnt == s->day_cap) {
+		s->day_cap = s->day_cap ? 2 * s->day_cap : SWEEP_MAX;
+		s->days = mem_realloc(s->days, s->day_cap * sizeof *s->days);
+	}
+	s->days[s->day_cnt++] = (struct store_day){key, s->meta.sweep_day, to};
+	s->changed = true;
+}
+
+static void sweep_one(struct shard *s, struct slice key)
+{
+	uint64_t hash = hash64(key.p, key.len, 0);
+	struct subject *sub = table_find(s->table, key, hash);
+	if (!sub) { /* the list knew it longer than the store, or its record cannot be read */
+		move(s, key, -1);
+		return;
+	}
+	if (subject_has_ended(s, sub, s->meta.clock_ms)) {
+		move(s, key, -1);
+		timers_set(&s->timers, key, hash, TIME_NONE);
+		s->gone[s->gone_cnt++] = key;
+		s->meta.counts.expired++;
+		table_remove(s->table, sub);
+		return;
+	}
+	int32_t day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	if (day <= s->meta.sweep_day)
+		day = today(s) + SWEEP_HELD_DAYS;
+	move(s, key, day);
+	sub->listed_day = day;
+}
+
+void sweep_apply(struct shard *s)
+{
+	for (uint32_t i = 0; i < s->sweep_cnt; i++)
+		sweep_one(s, s->sweep[i]);
+}
