@@ -54,7 +54,7 @@ static uint8_t id_kind(enum event_kind k)
 	case EVENT_KIND_CNT:
 		break;
 	}
-	assert(!"a kind of event without a number");
+	assert(false && "a kind of event without a number");
 	return 0;
 }
 
@@ -77,7 +77,7 @@ static void put_cause_id(struct buf *b, const struct cause *c)
 		buf_put_slice(b, c->command);
 		return;
 	}
-	assert(!"a cause of no kind");
+	assert(false && "a cause of no kind");
 }
 
 char *event_id(const struct event *e, char out[EVENT_ID_BYTES])

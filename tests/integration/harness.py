@@ -202,7 +202,7 @@ class Redis:
 
     def start(self):
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
-                   "--appendonly", "yes" if self.appendonly else "no", "--maxmemory-policy", "noeviction"]
+                   "--appendonly", "yes" if self.appendonly else "no", "--maxmemory-policy", "noeviction", "--enable-debug-command", "local"]
         if self.appendonly:
             command += ["--appendfsync", self.appendonly]
         with open(self.folder / "redis.log", "ab") as log:
@@ -233,6 +233,12 @@ class Redis:
         self.stop()
         shutil.copy(self.folder / name, self.folder / "dump.rdb")
         self.start()
+
+    def reload(self, name):
+        """Goes back to an earlier snapshot while clients stay connected: they cannot tell by their connection."""
+        shutil.copy(self.folder / name, self.folder / "dump.rdb")
+        said = self.cli("DEBUG", "RELOAD", "NOSAVE")
+        expect(said == "OK", f"redis DEBUG RELOAD: {said}")
 
 
 # ---- ringfence ----

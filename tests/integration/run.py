@@ -72,6 +72,7 @@ def run_one(harness, name, test, binary, kafka):
     try:
         test(env)
     except harness.Skipped as e:
+        shutil.rmtree(folder, ignore_errors=True)
         return "skipped", str(e)
     except harness.Failed as e:
         text = str(e)

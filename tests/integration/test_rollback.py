@@ -39,6 +39,21 @@ def test_rollback_to_snapshot(env):
     end_as_calm(env, config, r, feeder, stream)
 
 
+def test_rollback_under_open_connections(env):
+    """No connection breaks, so only the commit id can tell: the fence is hit and the shards are taken again."""
+    redis, stream = env.redis(), Stream(6, 60_000)
+    config, r, feeder = start(env, redis, stream)
+    feeder.wait_sent(0.3)
+    redis.snapshot("older.rdb")
+    feeder.wait_sent(0.6)
+    redis.reload("older.rdb")
+    feeder.expect_running("Redis was set back")
+    seen = len(r.lines("msg=\"status "))
+    r.wait_line("msg=\"status ", 20, seen + 3)
+    expect(int(r.status("fenced")) >= 1, "the fence was not hit")
+    end_as_calm(env, config, r, feeder, stream)
+
+
 def test_rollback_by_crash_of_redis(env):
     """appendfsync everysec and SIGKILL, as after a power cut but for what the kernel still wrote."""
     redis, stream = env.redis(appendonly="everysec"), Stream(5, 50_000)
