@@ -48,7 +48,7 @@ def test_run_smallest_configuration(env):
     expect_oracle(stream, shards, subjects)
     expect(sorted(shards) == [f"cdr:{p}" for p in range(PARTITIONS)], f"shards {sorted(shards)}")
     for s in shards.values():
-        expect(set(s["positions"]) == {"cdr", "ringfence.control"}, f"positions of {s}")
+        expect(set(s["positions"]) == {"cdr", "ringfence.control", "ringfence.relay"}, f"positions of {s}")
     names = {"subject", "kind", "clock", "first_seen", "lifetime", "phase", "episode", "phase_since", "flags", "open_alerts"}
     for o in subjects.values():
         expect(names <= set(o), f"a subject lacks {names - set(o)}")
