@@ -447,7 +447,7 @@ class Config:
 
     def __init__(self, path, env, prefix, group, cdr):
         self.path, self.env, self.prefix, self.group, self.cdr = path, env, prefix, group, cdr
-        self.control = f"{prefix}.control"
+        self.control, self.relay = f"{prefix}.control", f"{prefix}.relay"
 
     def topic(self, short):
         return f"{self.prefix}.{short}"
@@ -488,9 +488,13 @@ class Config:
         wait_until(lambda: f"{n} CDRs applied (now {seen[0]})", reached, timeout_s, 0.1)
 
     def wait_read(self, timeout_s=60, process=None):
-        """Waits until the stored positions are the ends of the CDR topic."""
+        """Waits until the stored positions are the ends of the CDR topic, and then of the relay topic."""
         ends = self.env.kafka.ends(self.cdr)
         seen = [None]
+
+        def relayed():
+            mine = {int(name.rpartition(":")[2]): s["positions"][self.relay] for name, s in self.shards().items()}
+            return mine == self.env.kafka.ends(self.relay)
 
         def reached():
             expect(process is None or process.alive(), f"ringfence ended with {process.process.poll() if process else ''} in mid-stream")
@@ -498,6 +502,7 @@ class Config:
             return seen[0] == ends
 
         wait_until(lambda: f"{self.cdr} is read to its ends {ends} (now {seen[0]})", reached, timeout_s, 0.1)
+        wait_until(f"{self.relay} is read to its ends", relayed, timeout_s, 0.1)
 
     # -- what was said --
 

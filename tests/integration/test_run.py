@@ -42,6 +42,7 @@ def test_run_smallest_configuration(env):
     kafka.produce("cdr", stream.records)
     config = env.config("unused", redis)  # only for its ways to look at the state
     config.path, config.prefix, config.cdr, config.group, config.control = path, "ringfence", "cdr", "ringfence", "ringfence.control"
+    config.relay = "ringfence.relay"
     r = start(env, config)
     config.wait_read(60, r)
     shards, subjects = config.dump()
