@@ -4,6 +4,7 @@
 #define RINGFENCE_APP_SHARD_H
 
 #include "app/pipeline.h"
+#include "base/hash.h"
 
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
 #define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
@@ -105,6 +106,34 @@ void asked_reset(struct asked *a);
 
 /* The record of a subject is over by the shard's clock (or by now_ms, if that is later), and nothing holds it. */
 bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_ms);
+
+/* An outbox entry is an event, or a fact for another shard:  FA | target partition varint | packed message */
+#define FACT_ENTRY 0xfa
+
+static inline uint64_t key_hash(struct slice key)
+{
+	return hash64(key.p, key.len, 0);
+}
+
+bool shard_is_damaged(const struct shard *s, struct slice key);
+
+/* ---- apply.c ---- */
+
+enum reason apply_unusable(const struct shard *s, const struct cdr *c);
+/* What waits in the inbox and the batch, as far as the limits of a cycle and the records that are loaded allow. */
+enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why) MUST_CHECK;
+/* Time passes: timers due by `to_ms` and commands before `commands_before_ms`, by time, a timer before a command of the same time. False: the cycle
+ * ends here, a limit is reached or a record has to be loaded. */
+bool apply_time(struct shard *s, int64_t to_ms, int64_t commands_before_ms, enum err *e, struct err_text *why);
+
+/* ---- copies.c ---- */
+
+enum err copies_put(struct shard *s, const struct cdr *c,
+		    struct err_text *why) MUST_CHECK;                  /* of a CDR that counted, or of a withheld caller */
+enum err copies_out(struct shard *s, struct err_text *why) MUST_CHECK; /* sent, and acknowledged */
+/* To the cohorts of a number: its block, and where a CDR or an account is at hand those. */
+enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, const struct cdr *c, struct slice account, int64_t time_ms,
+		   struct err_text *why) MUST_CHECK;
 
 /* ---- sweep.c ---- */
 

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The middle of a cycle: what the batch, the timers, the commands and the copies of other shards do to subjects, in the order of DESIGN section 5. A record
+ * that was not asked for ends the cycle before it; nothing is applied by half. */
+#include "app/shard.h"
+
+#include <assert.h>
+
+static enum err dead_letter(struct shard *s, struct dead_letter d, struct err_text *why)
+{
+	s->meta.counts.dead_letters++;
+	d.partition = s->meta.partition;
+	return s->outlet->dead_letter(s->outlet->ctx, s->owner, &d, why);
+}
+
+static enum err dead_cdr(struct shard *s, uint32_t i, enum reason reason, struct err_text *why)
+{
+	const struct cdr *c = &s->batch.cdrs[i];
+	const struct origin *o = &s->batch.origins[i];
+	return dead_letter(s,
+			   (struct dead_letter){.reason = reason,
+						.topic = slice_of(s->pipe->settings->topics.cdr),
+						.offset = c->offset,
+						.key = o->key,
+						.value = c->payload,
+						.headers = o->headers,
+						.stage = reason == REASON_BAD_JSON || reason == REASON_BAD_ROW ? "DECODE" : "VALIDATE"},
+			   why);
+}
+
+enum found { FOUND, NOT_LOADED, DAMAGED };
+
+/* What keeps a record beyond its time: an episode, a firing alert. */
+static bool is_held(struct shard *s, const struct subject *sub)
+{
+	struct rules_view v;
+	const struct rules_subject rs = {
+		.key = subject_key(sub), .kind = (enum subject_kind)sub->kind, .state = sub->state, .state_len = sub->state_len};
+	if (sub->state_len == 0)
+		return false;
+	return rules_view(s->scratch, s->rules, &rs, &v) != ERR_OK || v.phase != PHASE_ACTIVE || v.open_alert_cnt > 0;
+}
+
+/* By the shard's clock, swept or not: the record counts as absent from that moment on. */
+bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_ms)
+{
+	int64_t clock_ms = s->meta.clock_ms > now_ms ? s->meta.clock_ms : now_ms;
+	return subject_expired(sub, clock_ms, s->pipe->settings->keep_ms) && !is_held(s, sub);
+}
+
+static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
+{
+	table_renew(s->table, sub, since_ms, subject_first_day(sub));
+	sub->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
+	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
+	s->meta.counts.expired++;
+}
+
+/* The subject, made new if neither table nor store has it. */
+static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, int64_t since_ms, struct subject **out)
+{
+	*out = NULL;
+	if (s->damaged_cnt && shard_is_damaged(s, key))
+		return DAMAGED;
+	*out = table_find(s->table, key, hash);
+	if (*out) {
+		if (subject_has_ended(s, *out, since_ms))
+			begin_anew(s, *out, since_ms);
+		return FOUND;
+	}
+	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
+		return NOT_LOADED;
+	*out = table_add(s->table, key, hash, since_ms, -1);
+	(*out)->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
+	return FOUND;
+}
+
+/* ---- copies and facts from other shards ---- */
+
+/* False: the record has to be loaded first. */
+static bool apply_copy(struct shard *s, const struct copy *c)
+{
+	struct subject *sub;
+	bool late;
+	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
+	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
+	enum found found = subject_of(s, c->key, key_hash(c->key), since_ms, &sub);
+	if (found == NOT_LOADED)
+		return false;
+	s->changed = true;
+	if (found == DAMAGED)
+		return true; /* said when it was found */
+	switch ((enum copy_kind)c->kind) {
+	case COPY_CALLED:
+	case COPY_CALLED_BLOCK:
+		subject_add_incoming(s->table, sub, c->event_ms, c->caller, clock_ms);
+		break;
+	case COPY_ACCOUNT:
+	case COPY_TRUNK:
+	case COPY_BLOCK:
+		(void)subject_add_copy(s->table, sub, &c->facts, c->caller, s->pipe->settings->time.allowed_lateness_ms, &late);
+		break;
+	case COPY_FLAG:
+		subject_add_flag(s->table, sub, c->event_ms);
+		break;
+	case COPY_FLAGGED:
+		subject_add_flagged(s->table, sub, c->caller, c->event_ms);
+		break;
+	case COPY_KIND_CNT:
+		break;
+	}
+	s->meta.counts.copies++;
+	return true;
+}
+
+enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
+{
+	(void)why;
+	bool done = apply_copy(s, c);
+	(void)done; /* files: the table is the store, nothing has to be loaded */
+	return ERR_OK;
+}
+
+/* The next one of the inbox. False: the cycle ends before it. */
+static bool apply_inbox(struct shard *s)
+{
+	const struct copy *c = &s->inbox[s->inbox_at];
+	if (c->kind == COPY_KIND_CNT) {
+		s->meta.relay_next = c->offset;
+		s->changed = true;
+	} else if (!table_find(s->table, c->key, key_hash(c->key)) && !s->pipe->resident &&
+		   !asked_has(&s->asked, c->key, key_hash(c->key))) {
+		return false;
+	} else if (!relay_mark(&s->marks, c)) {
+		s->meta.counts.copies_again++;
+		s->changed = true;
+	} else {
+		(void)apply_copy(s, c);
+	}
+	s->inbox_at++;
+	return true;
+}
+
+static struct rules_subject view_of(const struct shard *s, const struct subject *sub)
+{
+	return (struct rules_subject){.key = subject_key(sub),
+				      .kind = (enum subject_kind)sub->kind,
+				      .state = sub->state,
+				      .state_len = sub->state_len,
+				      .clock_ms = s->meta.clock_ms,
+				      .due_ms = TIME_NONE};
+}
+
+/* What rules decided becomes part of the record, the timers and the outbox. */
+static enum err after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs, const struct cdr *c, struct err_text *why)
+{
+	int64_t flagged_ms = TIME_NONE;
+	if (rs->changed) {
+		table_set_state(s->table, sub, rs->state, rs->state_len);
+		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs->due_ms);
+		s->changed = true;
+	}
+	for (uint32_t i = 0; i < s->said_cnt; i++) {
+		struct event *e = &s->said[i];
+		struct message m;
+		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
+			flagged_ms = e->time_ms;
+		e->cause = s->cause;
+		e->ordinal = i;
+		e->sequence = sub->sequence++;
+		message_build(e, s->pipe->settings->deployment, &s->arena, &m);
+		buf_reset(&s->message);
+		message_encode(&m, &s->message);
+		outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+		table_mark(s->table, sub);
+		s->meta.counts.events++;
+		s->changed = true;
+	}
+	s->said_cnt = 0;
+	if (flagged_ms == TIME_NONE || sub->kind != SUBJECT_NUMBER)
+		return ERR_OK;
+	return facts_put(s, COPY_FLAGGED, subject_key(sub), c, SLICE_NONE, flagged_ms, why);
+}
+
+/* The figures that the rules stage knows, if a rule asks for them. */
+static void set_outside(struct shard *s, const struct rules_subject *rs)
+{
+	struct rules_view v;
+	if (!s->outside || rs->state_len == 0 || rules_view(s->scratch, s->rules, rs, &v) != ERR_OK)
+		return;
+	struct value *o = s->figures->outside;
+	o[OUTSIDE_PHASE].s = slice_of(phase_name(v.phase));
+	o[OUTSIDE_EPISODE].i = v.episode;
+	o[OUTSIDE_PHASE_DAYS].i = v.phase_since_ms == TIME_NONE ? 0 : (s->figures->as_of_ms - v.phase_since_ms) / DAY_MS;
+}
+
+/* One timer: the subject's earliest. False: its record has to be loaded first. */
+static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, struct err_text *why)
+{
+	struct subject *sub;
+	int64_t due_ms = t->due_ms;
+	if (subject_of(s, timer_key(t), t->hash, due_ms, &sub) != FOUND) {
+		if (!shard_is_damaged(s, timer_key(t)))
+			return false;
+		timers_forget(&s->timers, timer_key(t), t->hash); /* the store keeps it, for when the record can be read again */
+		return true;
+	}
+	struct rules_subject rs = view_of(s, sub);
+	const char *kind = "timer";
+	figures_reset(s->figures, sub, due_ms);
+	set_outside(s, &rs);
+	rules_on_timer(s->scratch, s->rules, &rs, s->figures, due_ms, &kind);
+	s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = kind, .due_ms = due_ms};
+	*e = after_rules(s, sub, &rs, NULL, why); /* changed, and due at the same time again: another kind of timer, which comes next */
+	if (!rs.changed)                          /* nothing became of it: the timer moves or goes */
+		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
+	s->timers_fired++;
+	s->changed = true;
+	return true;
+}
+
+static enum err refuse_command(struct shard *s, const struct command *c, struct slice detail, struct err_text *why)
+{
+	return dead_letter(s,
+			   (struct dead_letter){.reason = c->reason == REASON_OK ? REASON_BAD_COMMAND : c->reason,
+						.detail = detail,
+						.topic = slice_of(s->pipe->settings->topics.control),
+						.offset = c->offset,
+						.key = c->number,
+						.value = c->payload,
+						.stage = "VALIDATE"},
+			   why);
+}
+
+/* A flag opened or a complaint: counted, and the rules are asked, at the later of its time and the number's clock. */
+static enum err run_flag(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
+{
+	int64_t now_ms = sub->clock_ms > w->time_ms ? sub->clock_ms : w->time_ms;
+	subject_add_flag(s->table, sub, w->time_ms);
+	struct rules_subject rs = view_of(s, sub);
+	figures_reset(s->figures, sub, now_ms);
+	set_outside(s, &rs);
+	rules_on_call(s->scratch, s->rules, &rs, s->figures, NULL, now_ms);
+	enum err e = after_rules(s, sub, &rs, NULL, why);
+	return e ? e : facts_put(s, COPY_FLAG, subject_key(sub), NULL, w->command.account, w->time_ms, why);
+}
+
+static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
+{
+	const struct command *c = &w->command;
+	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
+	s->meta.counts.commands++;
+	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_COMPLAINT)
+		return run_flag(s, sub, w, why);
+	if (c->verb == COMMAND_CLEAR) /* `flags` counts what was opened; which flags are open is kept with disputes, later */
+		return ERR_OK;
+	struct rules_subject rs = view_of(s, sub);
+	figures_reset(s->figures, sub, w->time_ms);
+	set_outside(s, &rs);
+	return rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc) ? after_rules(s, sub, &rs, NULL, why) : ERR_OK;
+}
+
+static bool is_supported(enum command_verb v)
+{
+	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT;
+}
+
+/* The first waiting command. False: a record has to be loaded first. */
+static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
+{
+	struct waiting_command *w = &s->commands[s->command_first];
+	const struct command *c = &w->command;
+	const struct settings *set = s->pipe->settings;
+	struct subject *sub = NULL;
+	uint64_t hash = hash64(c->number.p, c->number.len, 0);
+	int64_t since_ms = s->meta.cdr_clock_ms > w->time_ms ? s->meta.cdr_clock_ms : w->time_ms;
+
+	if (c->reason != REASON_OK)
+		*e = refuse_command(s, c, c->why, why);
+	else if (!is_supported(c->verb))
+		*e = refuse_command(s, c, SLICE_LIT("this command is not supported yet"), why);
+	else if (!c->number.len)
+		*e = refuse_command(s, c, SLICE_LIT("this command needs a number"), why);
+	else if (partition_of((enum partitioner)set->partitioner, c->number, s->meta.partitions) != s->meta.partition)
+		*e = refuse_command(s, c, SLICE_LIT("the command is in another partition than its number: key it by the number"), why);
+	else if (subject_of(s, c->number, hash, since_ms, &sub) == NOT_LOADED)
+		return false;
+	else if (!sub)
+		*e = refuse_command(s, c, SLICE_LIT("the record of this number cannot be read"), why);
+	else
+		*e = run_command(s, sub, w, why);
+	s->meta.command_ms = w->time_ms;
+	s->meta.control_next = c->offset + 1;
+	s->command_first = (s->command_first + 1) % COMMANDS_WAITING_MAX;
+	s->command_cnt--;
+	s->changed = true;
+	return true;
+}
+
+static bool cycle_full(const struct shard *s)
+{
+	const struct settings *set = s->pipe->settings;
+	return table_dirty_cnt(s->table) >= set->run.changed_records || table_dirty_bytes(s->table) >= set->run.changed_bytes ||
+	       s->timers_fired >= set->run.timers;
+}
+
+/* Time passes: timers due by `to_ms` and commands before `commands_before_ms`, by time, a timer before a command of the same time. False: the cycle
+ * ends here, a limit is reached or a record has to be loaded. */
+bool apply_time(struct shard *s, int64_t to_ms, int64_t commands_before_ms, enum err *e, struct err_text *why)
+{
+	for (;;) {
+		const struct timer *t = timers_first(&s->timers);
+		int64_t command_ms = s->command_cnt ? s->commands[s->command_first].time_ms : TIME_NEVER;
+		bool command = s->command_cnt && command_ms < commands_before_ms;
+		bool timer = t && (command ? t->due_ms <= command_ms : t->due_ms <= to_ms);
+		if (!timer && !command)
+			return true;
+		if (cycle_full(s))
+			return false;
+		if (timer ? !fire_timer(s, t, e, why) : !apply_command(s, e, why))
+			return false;
+		if (*e)
+			return false;
+	}
+}
+
+static bool in_future(const struct shard *s, const struct cdr *c)
+{
+	if (s->pipe->any_time)
+		return false;
+	if (s->pipe->files)
+		return s->meta.cdr_clock_ms != TIME_NONE && c->event_ms > s->meta.cdr_clock_ms + IN_FUTURE_FILE_MS;
+	return c->produced_ms != TIME_NONE && c->event_ms > c->produced_ms + IN_FUTURE_MS;
+}
+
+enum reason apply_unusable(const struct shard *s, const struct cdr *c)
+{
+	if (c->reason != REASON_OK)
+		return (enum reason)c->reason;
+	return c->use != CDR_PARTIAL && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
+}
+
+static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	struct rules_subject rs = view_of(s, sub);
+	figures_reset(s->figures, sub, sub->clock_ms);
+	set_outside(s, &rs);
+	s->cause = (struct cause){.kind = CAUSE_CDR,
+				  .topic = slice_of(s->pipe->settings->topics.cdr),
+				  .partition = s->meta.partition,
+				  .offset = c->offset,
+				  .record_id = c->record_id};
+	rules_on_call(s->scratch, s->rules, &rs, s->figures, c, sub->clock_ms);
+	if (rs.changed || s->said_cnt)
+		e = after_rules(s, sub, &rs, c, why);
+	if (s->pipe->applied)
+		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
+	return e;
+}
+
+/* A call of its caller. */
+static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, struct err_text *why)
+{
+	const struct settings *set = s->pipe->settings;
+	const struct cdr *c = &s->batch.cdrs[i];
+	struct meta_counts *n = &s->meta.counts;
+	bool late = false;
+	enum call_fate fate = subject_add_call(s->table, sub, c, set->time.allowed_lateness_ms, &late);
+	if (fate == CALL_DUPLICATE) {
+		n->duplicates++;
+		return ERR_OK;
+	}
+	if (fate == CALL_TOO_LATE)
+		return dead_cdr(s, i, REASON_TOO_LATE, why);
+	n->applied++;
+	n->behind_shard += c->event_ms < s->meta.cdr_clock_ms - BEHIND_SHARD_MS;
+	n->late += late;
+	n->late_kept += fate == CALL_LATE_KEPT;
+	if (fate == CALL_APPLIED) {
+		enum err e = evaluate(s, sub, c, late, why);
+		if (e)
+			return e;
+	} else if (s->pipe->applied) {
+		figures_reset(s->figures, sub, sub->clock_ms);
+		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
+	}
+	return copies_put(s, c, why);
+}
+
+static enum err check_keying(struct shard *s, const struct cdr *c, struct err_text *why)
+{
+	const struct settings *set = s->pipe->settings;
+	struct meta_counts *n = &s->meta.counts;
+	if (s->meta.partitions == 1 ||
+	    partition_of((enum partitioner)set->partitioner, c->calling_number, s->meta.partitions) == s->meta.partition)
+		return ERR_OK;
+	n->misrouted++;
+	if (set->keying == KEYING_WARN || n->applied >= KEYING_SAMPLE || n->misrouted <= KEYING_SAMPLE / 100)
+		return ERR_OK;
+	return err_set(why, ERR_CONFIG,
+		       "%s:%d: %llu of the first CDRs are not in the partition of their calling number, so the statistics of a number "
+		       "would be split. Key the "
+		       "topic by calling number (E.164, partitioner %s), e.g. with ringfence rekey; set input.partitioner if its producers "
+		       "use the other one; "
+		       "or go on with keying: warn",
+		       set->topics.cdr, s->meta.partition, (unsigned long long)n->misrouted,
+		       set->partitioner == PARTITION_CRC32 ? "crc32" : "murmur2");
+}
+
+static void passed(struct shard *s, const struct cdr *c, struct wall_time now)
+{
+	s->meta.cdr_next = c->offset + 1;
+	s->meta.produced_ms = c->produced_ms;
+	s->meta.backfill = c->produced_ms != TIME_NONE && now.ms - c->produced_ms > BACKFILL_MS;
+	s->batch.at++;
+	s->changed = true;
+}
+
+/* The next record of the batch. False: the cycle ends before it. */
+static bool apply_record(struct shard *s, struct wall_time now, enum err *e, struct err_text *why)
+{
+	uint32_t i = s->batch.at;
+	const struct cdr *c = &s->batch.cdrs[i];
+	enum reason reason = apply_unusable(s, c);
+	struct subject *sub = NULL;
+	enum found found = FOUND;
+	if (reason == REASON_OK && c->use == CDR_COUNT) {
+		if (!apply_time(s, c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms, c->event_ms, e, why))
+			return false;
+		/* a record begins at the clock of the CDRs, not at an idle one: the same live and in replay */
+		int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
+		found = subject_of(s, c->calling_number, c->caller_hash, since_ms, &sub);
+		if (found == NOT_LOADED)
+			return false;
+		s->meta.cdr_clock_ms = since_ms;
+		if (c->event_ms > s->meta.clock_ms)
+			s->meta.clock_ms = c->event_ms;
+		*e = check_keying(s, c, why);
+	}
+	passed(s, c, now);
+	if (*e)
+		return false;
+	if (reason != REASON_OK || found == DAMAGED)
+		*e = dead_cdr(s, i, found == DAMAGED ? REASON_STATE_DAMAGED : reason, why);
+	else if (c->use == CDR_PARTIAL)
+		s->meta.counts.partial++;
+	else if (c->use == CDR_WITHHELD) {
+		s->meta.counts.withheld++;
+		*e = copies_put(s, c, why);
+	} else
+		*e = apply_call(s, sub, i, why);
+	return *e == ERR_OK;
+}
+
+enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	while (s->inbox_at < s->inbox_cnt)
+		if (cycle_full(s) || !apply_inbox(s))
+			return ERR_OK;
+	while (s->batch.at < s->batch.cnt && !cycle_full(s) && apply_record(s, now, &e, why))
+		;
+	return e;
+}
