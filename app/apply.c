@@ -80,7 +80,6 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 static bool apply_copy(struct shard *s, const struct copy *c)
 {
 	struct subject *sub;
-	bool late;
 	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
 	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
 	enum found found = subject_of(s, c->key, key_hash(c->key), since_ms, &sub);
@@ -89,25 +88,7 @@ static bool apply_copy(struct shard *s, const struct copy *c)
 	s->changed = true;
 	if (found == DAMAGED)
 		return true; /* said when it was found */
-	switch ((enum copy_kind)c->kind) {
-	case COPY_CALLED:
-	case COPY_CALLED_BLOCK:
-		subject_add_incoming(s->table, sub, c->event_ms, c->caller, clock_ms);
-		break;
-	case COPY_ACCOUNT:
-	case COPY_TRUNK:
-	case COPY_BLOCK:
-		(void)subject_add_copy(s->table, sub, &c->facts, c->caller, s->pipe->settings->time.allowed_lateness_ms, &late);
-		break;
-	case COPY_FLAG:
-		subject_add_flag(s->table, sub, c->event_ms);
-		break;
-	case COPY_FLAGGED:
-		subject_add_flagged(s->table, sub, c->caller, c->event_ms);
-		break;
-	case COPY_KIND_CNT:
-		break;
-	}
+	relay_apply(c, s->table, sub, s->pipe->settings->time.allowed_lateness_ms, clock_ms);
 	s->meta.counts.copies++;
 	return true;
 }

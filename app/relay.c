@@ -61,6 +61,50 @@ uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct ar
 	return n;
 }
 
+enum err relay_check_rules(const struct settings *set, const struct rules *rules, struct err_text *why)
+{
+	uint32_t n;
+	const struct figure_key *keys = rules_figures(rules, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		enum feature f = keys[i].feature == FEATURE_BASELINE ? keys[i].base : keys[i].feature;
+		const struct feature_info *info = feature_info(f);
+		bool received = f == FEATURE_INCOMING || f == FEATURE_IN_PARTIES || f == FEATURE_IN_OUT_RATIO;
+		if (received && set->relay.called == RELAY_CALLED_OFF)
+			return err_set(why, ERR_CONFIG,
+				       "a rule asks for '%s', and relay.called is off: calls received are not known then. Set relay.called "
+				       "to managed or all, "
+				       "or take the rule out",
+				       info->name);
+		if (!(info->of & OF_NUMBER))
+			return err_set(why, ERR_CONFIG, "a rule asks for '%s', which only accounts, trunks and blocks have", info->name);
+	}
+	return ERR_OK;
+}
+
+void relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms)
+{
+	bool late;
+	switch ((enum copy_kind)c->kind) {
+	case COPY_CALLED:
+	case COPY_CALLED_BLOCK:
+		subject_add_incoming(t, sub, c->event_ms, c->caller, clock_ms);
+		break;
+	case COPY_ACCOUNT:
+	case COPY_TRUNK:
+	case COPY_BLOCK:
+		(void)subject_add_copy(t, sub, &c->facts, c->caller, allowed_lateness_ms, &late);
+		break;
+	case COPY_FLAG:
+		subject_add_flag(t, sub, c->event_ms);
+		break;
+	case COPY_FLAGGED:
+		subject_add_flagged(t, sub, c->caller, c->event_ms);
+		break;
+	case COPY_KIND_CNT:
+		break;
+	}
+}
+
 /* ---- packing ---- */
 
 void relay_pack_begin(struct relay_pack *p, bool facts, uint64_t source, int32_t partition)

@@ -19,6 +19,7 @@
 
 #include "app/settings.h"
 #include "scoring/facts.h"
+#include "scoring/scoring.h"
 
 enum copy_kind {
 	COPY_CALLED,       /* a call received by a number */
@@ -50,6 +51,12 @@ struct copy {
 uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX]);
 struct slice relay_block_key(struct slice number, struct arena *a); /* "block:+15551230"; absent if the number is too short */
 struct slice relay_account_key(struct slice tenant, struct slice account, struct arena *a);
+
+/* A rule that needs figures which the relay does not bring, or that only cohorts have, is refused: it would read nothing for ever. */
+enum err relay_check_rules(const struct settings *set, const struct rules *rules, struct err_text *why) MUST_CHECK;
+
+/* Puts a copy or a fact into its subject's record. `clock_ms`: the shard's, no earlier than the copy. */
+void relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms);
 
 /* ---- packing: one buffer per target shard ---- */
 

@@ -72,6 +72,8 @@ static enum err load_rules(const struct settings *set, struct rules **out, struc
 	if (e)
 		err_set(why, e, "the rules cannot be used:\n" SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
 	buf_release(&problems);
+	if (!e && (e = relay_check_rules(set, *out, why)))
+		rules_free(*out);
 	return e;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `config`: validate, show, document. */
 #include "app/app.h"
-#include "app/settings.h"
+#include "app/relay.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -24,8 +24,11 @@ static enum err check_rules(const struct settings *set)
 	struct buf problems = {0};
 	struct rules *rules = NULL;
 	enum err e = rules_load(set->rule_files.v, set->rule_files.n, &rules, &problems);
+	struct err_text why;
 	if (e)
 		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
+	else if ((e = relay_check_rules(set, rules, &why)))
+		verb_fail(e, &why);
 	rules_free(rules);
 	buf_release(&problems);
 	return e;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `features`: the figures of every calling number after each of its CDRs, for anyone who wants to check ours against their own. */
 #include "app/app.h"
+#include "app/relay.h"
+#include "base/hash.h"
 #include "ingest/ingest.h"
 #include "rules/rules.h"
 #include "scoring/scoring.h"
@@ -24,7 +26,8 @@ static const char help[] =
 	"  --expr E     an expression over features, e.g. 'calls[\"1h\"]'; may be given many times\n"
 	"               (default: every feature over 1h and 24h)\n"
 	"  --any-time   do not refuse CDRs more than 400 days after the newest so far\n"
-	"  --at-end     one line per number at the end, sorted, in place of one per CDR\n"
+	"  --at-end     one line per subject at the end, sorted, in place of one per CDR: numbers, and as \"cohort\" accounts, trunks, "
+	"blocks\n"
 	"\n"
 	"Files: .jsonl .ndjson .csv, and .gz or .zst behind them; - is JSON lines on standard input.\n"
 	"\n"
@@ -34,6 +37,7 @@ struct run {
 	const char *exprs[EXPRESSIONS_MAX];
 	size_t expr_cnt;
 	bool any_time, at_end;
+	struct settings settings; /* the defaults */
 	struct rules *rules;
 	struct figures figures;
 	struct table *table;
@@ -69,18 +73,34 @@ static void print_line(struct run *r, const struct subject *s, const struct cdr 
 	cJSON *o = cJSON_CreateObject();
 	if (c && c->record_id.p)
 		cJSON_AddStringToObject(o, "record_id", arena_copy(&r->arena, c->record_id).p);
-	cJSON_AddStringToObject(o, "number", arena_copy(&r->arena, subject_key(s)).p);
-	cJSON_AddStringToObject(o, "time", time_format(c ? c->event_ms : s->clock_ms, time));
+	cJSON_AddStringToObject(o, s->kind == SUBJECT_NUMBER ? "number" : "cohort", arena_copy(&r->arena, subject_key(s)).p);
+	cJSON_AddStringToObject(o, "time", time_format(c ? c->event_ms : s->clock_ms != TIME_NONE ? s->clock_ms : r->clock_ms, time));
 	if (c)
 		cJSON_AddBoolToObject(o, "late", late);
 	cJSON *values = cJSON_AddObjectToObject(o, "values");
-	figures_reset(&r->figures, s, s->clock_ms);
+	figures_reset(&r->figures, s, s->clock_ms != TIME_NONE ? s->clock_ms : r->clock_ms);
 	for (size_t i = 0; i < r->expr_cnt; i++)
 		add_value(r, values, i);
 	char *text = cJSON_PrintUnformatted(o);
 	puts(text);
 	free(text);
 	cJSON_Delete(o);
+}
+
+/* The called number and the cohorts learn of the call right after it. */
+static void relay(struct run *r, const struct cdr *c)
+{
+	struct copy copies[RELAY_COPIES_MAX];
+	uint32_t n = relay_copies(&r->settings, c, &r->arena, copies);
+	int64_t clock_ms = c->event_ms > r->clock_ms ? c->event_ms : r->clock_ms;
+	for (uint32_t i = 0; i < n; i++) {
+		struct slice key = copies[i].key;
+		uint64_t hash = hash64(key.p, key.len, 0);
+		struct subject *s = table_find(r->table, key, hash);
+		if (!s)
+			s = table_add(r->table, key, hash, clock_ms, -1);
+		relay_apply(&copies[i], r->table, s, ALLOWED_LATENESS_MS, clock_ms);
+	}
 }
 
 static void apply(struct run *r, const struct cdr *c)
@@ -91,6 +111,8 @@ static void apply(struct run *r, const struct cdr *c)
 		r->unusable++;
 		return;
 	}
+	if (c->use == CDR_WITHHELD)
+		relay(r, c);
 	if (c->use != CDR_COUNT)
 		return;
 	if (c->event_ms > r->clock_ms)
@@ -101,8 +123,11 @@ static void apply(struct run *r, const struct cdr *c)
 	enum call_fate fate = subject_add_call(r->table, s, c, ALLOWED_LATENESS_MS, &late);
 	if (fate == CALL_TOO_LATE)
 		r->unusable++;
-	else if (fate != CALL_DUPLICATE && !r->at_end)
+	if (fate == CALL_TOO_LATE || fate == CALL_DUPLICATE)
+		return;
+	if (!r->at_end)
 		print_line(r, s, c, late);
+	relay(r, c);
 }
 
 static enum err read_file(struct run *r, const char *path, struct cdr *cdrs, struct err_text *why)
@@ -227,6 +252,8 @@ int verb_features(int argc, char **argv)
 	if (r.expr_cnt == 0)
 		default_expressions(&r);
 	r.table = table_new(0);
+	if (settings_load(NULL, &r.arena, &r.settings))
+		return 2; /* said already; the defaults are good */
 	status = optind == argc ? verb_usage("features", "no file given") : run_files(&r, argc, argv);
 	table_free(r.table);
 	arena_release(&r.arena);

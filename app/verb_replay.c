@@ -180,9 +180,13 @@ static enum err load_rules(const struct options *o, const struct settings *set, 
 	struct rules *rules = NULL;
 	enum err e = o->rule_cnt ? rules_load(o->rules, o->rule_cnt, &rules, &problems)
 				 : rules_load(set->rule_files.v, set->rule_files.n, &rules, &problems);
+	struct err_text why;
 	if (e)
 		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
-	else
+	else if ((e = relay_check_rules(set, rules, &why))) {
+		verb_fail(e, &why);
+		rules_free(rules);
+	} else
 		pipeline_set_rules(p, rules);
 	buf_release(&problems);
 	return e;
