@@ -434,13 +434,31 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 	return *e == ERR_OK;
 }
 
+/* Memory is asked for ahead of its use: the index, then the subjects, then their calls. */
+static void prefetch_ahead(const struct shard *s)
+{
+	static void (*const hint[])(const struct table *t, uint64_t hash) = {table_prefetch_calls, table_prefetch_subject, table_prefetch};
+	const struct batch *b = &s->batch;
+	for (uint32_t k = 0; k < 3; k++) {
+		uint32_t i = b->at + 6 * (k + 1);
+		if (i >= b->cnt)
+			return;
+		hint[k](s->table, b->cdrs[i].caller_hash);
+		if (s->pipe->resident && b->cdrs[i].called_number.len) /* its copy comes to this shard, or to one beside it */
+			hint[k](s->table, b->cdrs[i].callee_hash);
+	}
+}
+
 enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why)
 {
 	enum err e = ERR_OK;
 	while (s->inbox_at < s->inbox_cnt)
 		if (cycle_full(s) || !apply_inbox(s))
 			return ERR_OK;
-	while (s->batch.at < s->batch.cnt && !cycle_full(s) && apply_record(s, now, &e, why))
-		;
+	while (s->batch.at < s->batch.cnt && !cycle_full(s)) {
+		prefetch_ahead(s);
+		if (!apply_record(s, now, &e, why))
+			break;
+	}
 	return e;
 }

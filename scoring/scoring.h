@@ -66,7 +66,10 @@ void table_clear(struct table *t); /* drops every subject: after a fence */
 
 /* NULL if it is not in the table: it may be in the store. */
 struct subject *table_find(struct table *t, struct slice key, uint64_t key_hash);
-void table_prefetch(const struct table *t, uint64_t key_hash); /* a hint to the CPU, ahead of table_find */
+/* Hints to the CPU, ahead of table_find: first the index, some records later the subject, again some later its calls. */
+void table_prefetch(const struct table *t, uint64_t key_hash);
+void table_prefetch_subject(const struct table *t, uint64_t key_hash);
+void table_prefetch_calls(const struct table *t, uint64_t key_hash);
 /* A new, empty subject. The pointer is stable until eviction or clear. Must not be in the table already. `first_day`: the UTC day on which it was first
  * seen in an earlier record (seen.h), or -1. */
 struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, int64_t since_ms, int32_t first_day);
