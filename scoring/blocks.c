@@ -22,7 +22,7 @@
 
 #define FORM_BLOCKS 2
 #define HEAD_BYTES 4
-#define ROOMY (BLOCK_PAYLOAD * 3 / 4) /* two pages that together take less become one */
+#define LAZY_BLOCKS 5 /* sightings and sketches wait for the next call when so many other blocks are written */
 
 static uint32_t checksum(const uint8_t *block, uint32_t number)
 {
@@ -53,6 +53,11 @@ int64_t image_bytes(const struct image *im)
 static bool bit(const uint64_t *bits, uint32_t i)
 {
 	return bits[i / 64] >> i % 64 & 1;
+}
+
+static int bits_set(const uint64_t bits[2])
+{
+	return __builtin_popcountll(bits[0]) + __builtin_popcountll(bits[1]);
 }
 
 static void set_bit(uint64_t *bits, uint32_t i)
@@ -146,6 +151,7 @@ struct pager {
 	uint8_t order[BLOCKS_MAX];
 	uint32_t pages;
 	bool full;
+	bool may_wait;   /* one call came: sightings and sketches may be written with the next */
 	struct buf page; /* being filled */
 };
 
@@ -258,6 +264,7 @@ static struct run run_at(struct pager *p, enum stream stream, uint32_t from)
 	struct run r = {.to = from};
 	for (; r.to < n; r.to++) {
 		uint8_t page = *page_of(p, stream, r.to);
+		assert(page == 0 || (p->im->fill[page] && p->im->stream[page] == stream));
 		if (page && r.page && page != r.page)
 			break;
 		r.page = page ? page : r.page;
@@ -270,8 +277,16 @@ static struct run run_at(struct pager *p, enum stream stream, uint32_t from)
 	return r;
 }
 
+/* Two pages that together take no more become one. Pieces only shrink; sketches grow. */
+static uint32_t roomy(enum stream stream)
+{
+	return stream == STREAM_CALLS || stream == STREAM_RECEIVED ? BLOCK_PAYLOAD : BLOCK_PAYLOAD * 9 / 10;
+}
+
 static bool is_written(const struct pager *p, enum stream stream, const struct run *r)
 {
+	if (is_lazy((uint8_t)stream) && p->may_wait && r->page && bits_set(p->touched) >= LAZY_BLOCKS)
+		return false;
 	return r->page == 0 || bit(p->write, r->page) || (r->fresh && !is_lazy((uint8_t)stream));
 }
 
@@ -288,7 +303,7 @@ static uint32_t code_run(struct pager *p, enum stream stream, uint32_t from, str
 		if (p->full || at == p->it->cnt[stream])
 			break;
 		r = run_at(p, stream, at);
-		if (r.page == 0 || p->page.len + p->im->fill[r.page] > ROOMY)
+		if (r.page == 0 || (!is_written(p, stream, &r) && p->page.len + p->im->fill[r.page] > roomy(stream)))
 			break;
 		give_block(p, r.page);
 	}
@@ -304,15 +319,13 @@ static void page_stream(struct pager *p, enum stream stream)
 		bool write = is_written(p, stream, &r);
 		if (!write && r.to < p->it->cnt[stream]) { /* a next page that is written may be taken in */
 			struct run next = run_at(p, stream, r.to);
-			write = next.page && is_written(p, stream, &next) && p->im->fill[r.page] + p->im->fill[next.page] <= ROOMY &&
-				!r.fresh;
+			write = next.page && is_written(p, stream, &next) &&
+				p->im->fill[r.page] + p->im->fill[next.page] <= roomy(stream) && !r.fresh;
 		}
 		if (write) {
 			from = code_run(p, stream, from, r);
 			continue;
 		}
-		if (r.fresh)
-			set_bit(p->im->dirty, r.page);
 		p->order[p->pages++] = r.page;
 		set_bit(p->done, r.page);
 		from = r.to;
@@ -340,6 +353,11 @@ static void keep_order(struct pager *p)
 	uint64_t kept[2] = {1, 0};
 	memcpy(im->order, p->order, p->pages);
 	im->pages = p->pages;
+	for (int k = 0; k < 3; k++) { /* items that went */
+		static const uint8_t streams[] = {STREAM_FLAGS, STREAM_STATE, STREAM_ORDER};
+		uint32_t cnt = p->it->cnt[streams[k]];
+		memset(im->unpaged[k] + cnt, 0, UNPAGED_MAX - cnt);
+	}
 	for (uint32_t i = 0; i < p->pages; i++)
 		set_bit(kept, p->order[i]);
 	for (uint32_t i = 1; i < BLOCKS_MAX; i++)
@@ -356,6 +374,18 @@ static void forget_pages(struct pager *p)
 			*page_of(p, (enum stream)st, i) = 0;
 }
 
+/* A page that takes in new items has changed. */
+static void mark_fresh(struct pager *p)
+{
+	for (int st = STREAM_CALLEES; st <= STREAM_REGIONS; st++)
+		for (uint32_t from = 0; from < p->it->cnt[st];) {
+			struct run r = run_at(p, (enum stream)st, from);
+			if (r.fresh && r.page)
+				set_bit(p->im->dirty, r.page);
+			from = r.to;
+		}
+}
+
 static bool page_all(struct pager *p, struct subject *s)
 {
 	struct image *im = p->im;
@@ -366,6 +396,8 @@ static bool page_all(struct pager *p, struct subject *s)
 	p->pages = 0;
 	p->done[0] = p->done[1] = 0;
 	gather_all(im, s);
+	mark_fresh(p);
+	p->may_wait = s->calls - im->calls <= 1 && im->stored && !(s->history && s->history->deep && s->history->deep->late_unstored);
 	choose(im, s, p->write);
 	for (int st = 0; st < STREAM_CNT && !p->full; st++)
 		page_stream(p, (enum stream)st);

@@ -176,6 +176,7 @@ static void expire(struct calls *h, int64_t clock_ms)
 			h->deep->exact.answered -= c->flags & 1;
 			h->deep->exact.talk_ms -= c->talk_ms;
 			h->deep->run_joined = false;
+			pieces_mark(&h->deep->pieces, c->page);
 		}
 		drop_oldest(h, place_by_start(h, 0));
 	}

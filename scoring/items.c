@@ -117,11 +117,9 @@ enum {
 	PIECE_RUN = 1 << 23,  /* not 1, 1, 1 */
 	PIECE_PEAK = 1 << 24, /* not 1, 1, 1 */
 	PIECE_TOP = 1 << 25,
-	PIECE_START = 1 << 26, /* the smallest start is not before the base */
-	PIECE_RUN_JOINED = 1 << 27,
-	PIECE_PEAK_JOINED = 1 << 28,
-	PIECE_LAST_START = 1 << 29, /* the largest start is another one */
-	PIECE_MASK_END = 1 << 30,
+	PIECE_RUN_JOINED = 1 << 26,
+	PIECE_PEAK_JOINED = 1 << 27,
+	PIECE_MASK_END = 1 << 28, /* four bytes as a varint */
 };
 
 static bool is_plain(const struct stretch *s)
@@ -136,7 +134,6 @@ static uint32_t piece_mask(const struct piece *p)
 		mask |= (uint32_t)(p->count[i] != 0) << i;
 	mask |= (p->calls > 1 ? PIECE_MANY : 0) | (p->talk_ms ? PIECE_TALK : 0) | (p->gaps ? PIECE_GAPS : 0) |
 		(is_plain(&p->run) ? 0 : PIECE_RUN) | (is_plain(&p->peak) ? 0 : PIECE_PEAK) | (p->top ? PIECE_TOP : 0) |
-		(p->min_start ? PIECE_START : 0) | (p->max_start != p->min_start ? PIECE_LAST_START : 0) |
 		(p->run.joined ? PIECE_RUN_JOINED : 0) | (p->peak.joined ? PIECE_PEAK_JOINED : 0);
 	return mask;
 }
@@ -176,9 +173,8 @@ static void put_piece(int64_t base_ms, const struct piece *p, int64_t *ms, struc
 		if (mask & PIECE_MANY)
 			buf_put_varint(out, p->top_calls);
 	}
-	if (mask & PIECE_START)
-		buf_put_zigzag(out, (int64_t)p->first - p->min_start);
-	if (mask & PIECE_LAST_START)
+	buf_put_zigzag(out, (int64_t)p->first - p->min_start);
+	if (mask & PIECE_MANY)
 		buf_put_zigzag(out, (int64_t)p->last - p->max_start);
 }
 
@@ -425,9 +421,8 @@ static bool get_piece(struct pieces *list, int64_t base_ms, int64_t *ms, uint8_t
 	if (mask & PIECE_TALK)
 		p.talk_ms = reader_varint(r);
 	get_piece_links(&p, mask, r);
-	if (mask & PIECE_START)
-		p.min_start = p.max_start = get_start(r, first_ms - base_ms);
-	if (mask & PIECE_LAST_START)
+	p.min_start = p.max_start = get_start(r, first_ms - base_ms);
+	if (mask & PIECE_MANY)
 		p.max_start = get_start(r, last_ms - base_ms);
 	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last || (list->newest != NO_PIECE && list->piece[list->newest].first > p.first))
 		return false;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #define STEPS_A_CALL 6
+#define TOP_SINGLE_MAX 8 /* a number called once among more calls than these is not worth its eight bytes */
 
 static uint32_t add32(uint32_t a, uint32_t b)
 {
@@ -53,9 +54,14 @@ int64_t pieces_bytes(const struct pieces *p)
 	return (int64_t)(p->cap * sizeof *p->piece);
 }
 
+void pieces_mark(struct pieces *p, uint8_t page)
+{
+	p->dirty[page / 64 & 1] |= UINT64_C(1) << page % 64;
+}
+
 static void mark(struct pieces *p, const struct piece *q)
 {
-	p->dirty[q->page / 64] |= UINT64_C(1) << (q->page % 64);
+	pieces_mark(p, q->page);
 }
 
 /* ---- the list ---- */
@@ -173,6 +179,10 @@ void piece_absorb(struct piece *p, const struct piece *older)
 	} else if (older->top_calls > p->top_calls) {
 		p->top = older->top;
 		p->top_calls = older->top_calls;
+	}
+	if (p->top_calls == 1 && p->calls > TOP_SINGLE_MAX) {
+		p->top = 0;
+		p->top_calls = 0;
 	}
 }
 

@@ -64,6 +64,7 @@ void pieces_step(struct pieces *p, const struct weight *exact);
 void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most);
 /* One more call of this weight is newer than the piece at the hand. */
 void pieces_weigh(struct pieces *p, const struct weight *call);
+void pieces_mark(struct pieces *p, uint8_t page); /* something that is stored there changed */
 /* Drops pieces that end at or before the edge. */
 void pieces_expire(struct pieces *p, uint32_t edge);
 void pieces_shift(struct pieces *p, uint32_t by); /* the base moved up; what is stored says the same as before */

@@ -101,8 +101,9 @@ static void expire(struct received *r, int64_t clock_ms)
 	uint32_t edge = relative(r, clock_ms - RECEIVED_KEPT_MS), gone = 0;
 	if (r->deep)
 		pieces_expire(&r->deep->pieces, edge);
-	while (gone < r->cnt && r->call[gone].ms <= edge)
-		gone++;
+	for (; gone < r->cnt && r->call[gone].ms <= edge; gone++)
+		if (r->deep)
+			pieces_mark(&r->deep->pieces, r->call[gone].page);
 	if (gone)
 		drop_oldest(r, gone);
 	if (clock_ms - r->base_ms <= UINT32_MAX)

@@ -176,6 +176,7 @@ static void record_of_a_million_calls_fits_48_kib_and_a_call_writes_4_kib_at_mos
 			if (i % 50000 == 17)
 				reload(&r, st);
 		}
+		commit(&r, st);
 		check_stored(&r, st);
 		print_message("a record of a million calls takes %u bytes; one more call writes %.0f bytes on average, %u at most (%llu of "
 			      "%llu commits whole)\n",
