@@ -15,6 +15,7 @@ PARTITIONS = 4
 STATUS_MS = 100
 STATUS = re.compile(r'^ts=(\S+) .*msg="status rate=(\d+)/s lag=(-?\d+) .* commit=([\d.]+)ms ')
 WARM_S = 8  # a broker just started takes produce requests slowly
+TAKEN = re.compile(r'^ts=(\S+) .*msg="took partition')
 PATIENCE_S = 1800
 STILL_S = 120  # no progress for this long is the end of a run
 LATENCY_RULES = """\
@@ -47,14 +48,20 @@ def _config(env, name, store, **more):
     return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms}}\ntime: {{idle: "off"}}\n', redis_timeout="30s", **more)
 
 
+def _seconds(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def _statuses(process):
-    """(seconds, rate, lag, commit ms) of every status line so far."""
+    """(seconds, rate, lag, commit ms) of every status line so far. Before them stands one of rate 0 for the moment at which the first partition was taken:
+    the first line of the program may tell of CDRs already."""
     found = []
     for line in process.text().splitlines():
-        m = STATUS.match(line)
+        m, taken = STATUS.match(line), TAKEN.match(line)
         if m:
-            at = datetime.fromisoformat(m[1].replace("Z", "+00:00")).timestamp()
-            found.append((at, int(m[2]), int(m[3]), float(m[4])))
+            found.append((_seconds(m[1]), int(m[2]), int(m[3]), float(m[4])))
+        elif taken and not found:
+            found.append((_seconds(taken[1]), 0, 0, 0.0))
     return found
 
 
@@ -71,13 +78,13 @@ def _watch(process, pids, count):
         if first is None:
             cpu_begin = {who: cpu_s(pid) for who, pid in pids.items()}
         else:
-            done = sum(rate * (at - before) for (before, *_), (at, rate, *_) in zip(s[max(0, first - 1) :], s[first:]))
+            done = sum(rate * (at - before) for (before, *_), (at, rate, *_) in zip(s[first - 1 :], s[first:]))
             if done > seen:
                 moved, seen = time.monotonic(), done
             end = next((i for i in range(first, len(s)) if s[i][2] == 0 and s[i][1] == 0), None)
             if end is not None and seen > 0.98 * count:
                 last = max(i for i in range(first, end) if s[i][1] > 0)
-                return s[max(0, first - 1) : last + 1], {who: cpu_s(pid) - cpu_begin[who] for who, pid in pids.items()}
+                return s[first - 1 : last + 1], {who: cpu_s(pid) - cpu_begin[who] for who, pid in pids.items()}
         if not process.alive() or time.monotonic() - began > PATIENCE_S or time.monotonic() - moved > STILL_S:
             raise BenchError(f"the run stood still after about {seen:.0f} of {count} CDRs, log {process.log}: {process.text()[-1000:]}")
 
@@ -133,7 +140,8 @@ def _path(bench, rule_cnt):
 
 def bench_app_path_rule1(bench):
     """Times `ringfence run` with one rule over a topic filled beforehand (JSON, 1 M numbers, Zipf 0.99, 4 partitions, one worker) into an empty Redis, AOF
-    off and everysec: from the last status line before the first CDR was applied to the last one that tells of some, to 0.1 s. Broker, Redis and program
+    off and everysec: from the last status line before the first CDR was applied (or
+    the first partition taken) to the last one that tells of some, to 0.1 s. Broker, Redis and program
     share two cores. CPU time of each process between about the same moments, to 0.2 s. Not timed: filling the topic, start, joining the group. p50 and
     p99 of a rate are over whole seconds."""
     yield from _path(bench, 1)
