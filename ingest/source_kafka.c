@@ -98,11 +98,24 @@ void source_stop(struct source *s, int32_t partition)
 	rd_kafka_topic_partition_list_destroy(l);
 }
 
-/* Cooperative: `list` is what is added or taken away. Nothing is assigned here but the empty list, which answers the group. */
+/* Adds the partitions of every topic to `l` if they are assigned, and forgets their queues. */
+static void let_go(struct source *s, struct part *p, rd_kafka_topic_partition_list_t *l)
+{
+	for (int t = 0; t < SOURCE_TOPICS; t++) {
+		feed_clear(&p->feeds[t]);
+		if (p->started)
+			rd_kafka_topic_partition_list_add(l, s->topics[t], p->partition);
+	}
+	p->started = false;
+}
+
+/* Cooperative: `list` is what is added or taken away. Nothing is assigned here but the empty list, which answers the group. What is taken away is given up
+ * in one call: after the first one the group may be through with this consumer, and a second call would wait for an answer for ever. */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct source *s = opaque;
 	bool lost = rd_kafka_assignment_lost(rk);
+	rd_kafka_topic_partition_list_t *gone = rd_kafka_topic_partition_list_new(list->cnt + 1);
 	for (int i = 0; i < list->cnt; i++) {
 		int32_t partition = list->elems[i].partition;
 		struct part *p = part_add(s, partition);
@@ -112,15 +125,14 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 		} else if (p->mine) {
 			p->mine = false;
 			s->hooks.taken(s->hooks.ctx, partition, lost);
-			source_stop(s, partition);
+			let_go(s, part_of(s, partition), gone);
 		}
 	}
-	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
 	if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-		drop_error(rd_kafka_incremental_assign(rk, none), "assign", -1);
+		drop_error(rd_kafka_incremental_assign(rk, gone), "assign", -1);
 	else
-		drop_error(rd_kafka_incremental_unassign(rk, none), "unassign", -1);
-	rd_kafka_topic_partition_list_destroy(none);
+		drop_error(rd_kafka_incremental_unassign(rk, gone), "unassign", -1);
+	rd_kafka_topic_partition_list_destroy(gone);
 }
 
 /* On the thread that polls. */
