@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NUMBERS 50
+#define NUMBERS 10
 #define BATCH 500
-#define WARM 400 /* batches: 4,000 calls of each number, far past what is kept exactly; the pieces behind grow ever more seldom */
+#define WARM 400 /* batches: 20,000 calls of each number, far past what is kept exactly; the pieces behind grow ever more seldom */
 #define MEASURED 40
 
 static bool counting;
@@ -130,7 +130,7 @@ static const char rules_text[] =
 static char text[BATCH][512];
 static int64_t made;
 
-/* Record i of the stream: every number calls once in 50 s, ends out of order by up to 9 s; every hundredth text has escapes. */
+/* Record i of the stream: every number calls once in 10 s, ends out of order by up to 9 s; every hundredth text has escapes. */
 static struct slice record(char *to)
 {
 	int64_t i = made++, start = INT64_C(1700000000000) + i * 1000;
