@@ -9,15 +9,29 @@
 #include "schemas/cdr.h"
 
 /* What a call may count as: bit i of `counts`, counter i of a window. The order is part of the stored form: add at the end (at most 20). */
-#define COUNTERS(X)                                                                                                                   \
-	X(ANSWERED)                                                                                                                   \
-	X(SHORT6)                                                                                                                     \
-	X(SHORT10)                                                                                                                    \
-	X(LONG60)                                                                                                                     \
-	X(LONG120)                                                                                                                    \
-	X(CANCELLED)                                                                                                                  \
-	X(BUSY) X(NO_ANSWER) X(REJECTED) X(INVALID) X(NETWORK) X(NEIGHBOUR) X(ZONED) X(OFF_HOURS) X(ATTESTED) X(ATTEST_BC) X(BLOCKED) \
-		X(ABANDONED) X(SHORT_RING) X(RING_KNOWN)
+/* clang-format off */
+#define COUNTERS(X) \
+	X(ANSWERED) \
+	X(SHORT6) \
+	X(SHORT10) \
+	X(LONG60) \
+	X(LONG120) \
+	X(CANCELLED) \
+	X(BUSY) \
+	X(NO_ANSWER) \
+	X(REJECTED) \
+	X(INVALID) \
+	X(NETWORK) \
+	X(NEIGHBOUR) \
+	X(ZONED) \
+	X(OFF_HOURS) \
+	X(ATTESTED) \
+	X(ATTEST_BC) \
+	X(BLOCKED) \
+	X(ABANDONED) \
+	X(SHORT_RING) \
+	X(RING_KNOWN)
+/* clang-format on */
 
 enum counter {
 #define X(n) COUNT_##n,
