@@ -165,14 +165,17 @@ static void reader_looks_on_beside_the_writer(void **state)
 /* Commits as fast as it can: commit n has n in its meta and in all values, one of them long and written in blocks. */
 #define CRASH_VALUES 20
 #define CRASH_LONG 6000
+#define CRASH_BLOCKS ((CRASH_LONG + STORE_BLOCK_BYTES - 1) / STORE_BLOCK_BYTES)
 
 static int commit_for_ever(void)
 {
 	static char longer[CRASH_LONG];
-	static const uint16_t blocks[] = {0, 1, 2, 3, 4, 5};
+	static uint16_t blocks[CRASH_BLOCKS];
 	struct fixture f = {.ops = &store_embedded, .config = config_of(STORE_EMBEDDED)};
 	struct store_put p[CRASH_VALUES];
 	char keys[CRASH_VALUES][16];
+	for (uint16_t i = 0; i < CRASH_BLOCKS; i++)
+		blocks[i] = i;
 	if (f.ops->open(&f.config, false, &f.store, &f.why))
 		return 1;
 	struct store_shard *h;
@@ -201,7 +204,7 @@ static int commit_for_ever(void)
 			memcpy(longer + i, &n, 8);
 		p[0].value = slice_make(longer, sizeof longer);
 		p[0].blocks = first ? NULL : blocks;
-		p[0].block_cnt = first ? 0 : 6;
+		p[0].block_cnt = first ? 0 : CRASH_BLOCKS;
 		if (f.ops->commit_begin(h, &c, &f.why))
 			return 1;
 	}
