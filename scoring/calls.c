@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define LANES_BYTES 4096 /* counted for the lanes, which come with a reading: those of seven windows */
 #define SHARE_NUMBER 24
 #define SHARE_COHORT 16
 
@@ -41,6 +42,7 @@ void calls_release_deep(struct calls *h)
 	distinct_release(&d->callees);
 	distinct_release(&d->callers);
 	recent_release(&d->regions);
+	free(d->lanes);
 	free(d);
 	h->deep = NULL;
 }
@@ -70,7 +72,7 @@ int64_t calls_deep_bytes(const struct calls *h)
 	if (!d)
 		return 0;
 	return (int64_t)(sizeof *d + d->regions.cap * sizeof *d->regions.seen) + pieces_bytes(&d->pieces) + distinct_bytes(&d->callees) +
-	       distinct_bytes(&d->callers);
+	       distinct_bytes(&d->callers) + LANES_BYTES;
 }
 
 bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash)
@@ -141,6 +143,8 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callees, by32);
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
+		free(h->deep->lanes); /* made again at the next reading */
+		h->deep->lanes = h->deep->pieces.lanes = NULL;
 	}
 	h->base_ms = base_ms;
 }
@@ -177,6 +181,8 @@ static void expire(struct calls *h, int64_t clock_ms)
 			h->deep->exact.talk_ms -= c->talk_ms;
 			h->deep->run_joined = false;
 			pieces_mark(&h->deep->pieces, c->page);
+			if (h->deep->lanes)
+				lanes_leave(h->deep->lanes, c, NO_PIECE);
 		}
 		drop_oldest(h, place_by_start(h, 0));
 	}
@@ -251,7 +257,9 @@ static void leave(struct calls *h)
 	link_neighbours(h, c, prev, next, &p);
 	p.run.joined = d->run_joined;
 	p.peak.joined = d->pieces.cnt > 0 && d->left_second == second_of(start_ms);
-	pieces_append(&d->pieces, &p);
+	uint16_t piece = pieces_append(&d->pieces, &p);
+	if (d->lanes)
+		lanes_leave(d->lanes, c, piece);
 	d->run_joined = goes_on;
 	d->left_second = second_of(start_ms);
 	note_left(d, c, start_ms);
@@ -263,16 +271,22 @@ static void leave(struct calls *h)
 
 /* ---- a call comes in ---- */
 
+static void see_value(struct deep *d, uint32_t which, uint64_t value, uint32_t ms)
+{
+	if (distinct_add(which ? &d->callers : &d->callees, value, ms) && d->lanes)
+		lanes_sketch_add(d->lanes, which, value, ms);
+}
+
 void calls_see(struct calls *h, const struct call *c, uint64_t caller)
 {
 	struct deep *d = h->deep;
 	struct seen forgotten;
 	if (c->callee)
-		distinct_add(&d->callees, c->callee, c->end);
+		see_value(d, 0, c->callee, c->end);
 	if (c->region)
 		recent_add(&d->regions, c->region, c->end, 0, &forgotten);
 	if (caller)
-		distinct_add(&d->callers, caller, c->end);
+		see_value(d, 1, caller, c->end);
 }
 
 static void go_deep(struct calls *h)
@@ -287,32 +301,39 @@ static void go_deep(struct calls *h)
 	}
 }
 
-/* Moves the mark of the last sighting to the call at `at`, or leaves it where a newer call has it. */
-#define MARK_LAST(h, at, mark, same)                                      \
-	do {                                                              \
-		uint32_t i_ = (h)->from + (uint32_t)(h)->cnt;             \
-		while (--i_ > (at) && !(same))                            \
-			;                                                 \
-		if (i_ > (at))                                            \
-			break;                                            \
-		(h)->call[at].flags |= (mark);                            \
-		while (i_-- > (h)->from)                                  \
-			if (((h)->call[i_].flags & (mark)) && (same)) {   \
-				(h)->call[i_].flags &= ~(uint32_t)(mark); \
-				break;                                    \
-			}                                                 \
-	} while (0)
+static inline bool same_value(struct calls *h, uint32_t a, uint32_t b, uint32_t mark)
+{
+	if (mark == CALL_LAST_CALLEE)
+		return h->call[a].callee == h->call[b].callee;
+	if (mark == CALL_LAST_REGION)
+		return h->call[a].region == h->call[b].region;
+	return calls_callers(h)[a] == calls_callers(h)[b];
+}
+
+/* Moves the mark of the last sighting of its value to the call at `at`, or leaves it where a newer call has it. */
+static inline void move_mark(struct calls *h, uint32_t at, uint32_t mark)
+{
+	for (uint32_t i = h->from + (uint32_t)h->cnt; --i > at;)
+		if (same_value(h, i, at, mark))
+			return;
+	h->call[at].flags |= mark;
+	for (uint32_t i = at; i-- > h->from;)
+		if ((h->call[i].flags & mark) && same_value(h, i, at, mark)) {
+			h->call[i].flags &= ~mark;
+			if (h->deep && h->deep->lanes)
+				lanes_unmark(h->deep->lanes, i - h->from, mark);
+			return;
+		}
+}
 
 static void mark_last(struct calls *h, uint32_t at, uint64_t caller)
 {
-	uint64_t callee = h->call[at].callee;
-	uint16_t region = h->call[at].region;
-	if (callee)
-		MARK_LAST(h, at, CALL_LAST_CALLEE, h->call[i_].callee == callee);
-	if (region)
-		MARK_LAST(h, at, CALL_LAST_REGION, h->call[i_].region == region);
+	if (h->call[at].callee)
+		move_mark(h, at, CALL_LAST_CALLEE);
+	if (h->call[at].region)
+		move_mark(h, at, CALL_LAST_REGION);
 	if (caller)
-		MARK_LAST(h, at, CALL_LAST_CALLER, calls_callers(h)[i_] == caller);
+		move_mark(h, at, CALL_LAST_CALLER);
 }
 
 static struct call call_of(const struct calls *h, const struct facts *f)
@@ -378,6 +399,8 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 		calls_callers(h)[at] = caller;
 	h->cnt++;
 	mark_last(h, at, caller);
+	if (h->deep && h->deep->lanes)
+		lanes_insert(h->deep->lanes, place, &h->call[at]);
 }
 
 static void add_late(struct calls *h, struct call *c)
@@ -418,6 +441,8 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms)
 {
+	if (h->deep && h->deep->lanes)
+		lanes_advance(h, clock_ms);
 	expire(h, clock_ms);
 	if (clock_ms - h->base_ms > UINT32_MAX)
 		rebase(h, clock_ms);

@@ -6,6 +6,7 @@
 #include "scoring/distinct.h"
 #include "scoring/facts.h"
 #include "scoring/features.h"
+#include "scoring/lanes.h"
 #include "scoring/pieces.h"
 #include "scoring/slab.h"
 
@@ -52,7 +53,8 @@ struct deep { /* only once 128 calls are exceeded */
 	int64_t ahead_ms;      /* most that a start lay behind its end among them (broken clocks), else 0 */
 	bool run_joined;       /* the oldest exact call goes on the run of the newest piece */
 	uint64_t late_merged;
-	bool late_unstored; /* a call came that is not among the exact ones, and its distinct values are not stored yet */
+	struct lanes *lanes; /* owned; NULL before the first reading of the rule set's windows */
+	bool late_unstored;  /* a call came that is not among the exact ones, and its distinct values are not stored yet */
 };
 
 struct calls { /* a movable block of the slab: header, call[cap], caller[cap] for cohorts, by_start[cap] */

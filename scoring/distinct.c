@@ -127,15 +127,17 @@ static uint64_t mix(uint64_t x)
 	return x;
 }
 
-uint32_t sketch_register(uint64_t value)
-{
-	return (uint32_t)mix(value) & (SKETCH_REGISTERS - 1);
-}
-
 static uint8_t rank_of(uint64_t mixed)
 {
 	uint64_t rest = mixed >> 8;
 	return (uint8_t)(rest ? __builtin_ctzll(rest) + 1 : SKETCH_RANK_MAX);
+}
+
+uint32_t sketch_place(uint64_t value, uint8_t *rank)
+{
+	uint64_t x = mix(value);
+	*rank = rank_of(x);
+	return (uint32_t)x & (SKETCH_REGISTERS - 1);
 }
 
 void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
@@ -163,10 +165,17 @@ void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
 	mark(s->dirty, s->page[r]);
 }
 
-double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
+double sketch_estimate(uint64_t sum, uint32_t zero)
 {
 	const double m = SKETCH_REGISTERS;
-	uint64_t sum = 0; /* of 2^(56 - rank): exact, so the order of adding is of no account */
+	double harmonic = (double)zero + (double)sum * (1.0 / (double)(UINT64_C(1) << SKETCH_RANK_MAX));
+	double estimate = 0.7213 / (1 + 1.079 / m) * m * m / harmonic;
+	return estimate <= 2.5 * m && zero ? m * log(m / zero) : estimate;
+}
+
+double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
+{
+	uint64_t sum = 0; /* exact, so the order of adding is of no account */
 	uint32_t zero = 0;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
 		uint32_t i = 0, rank = also ? also[r] : 0;
@@ -178,9 +187,7 @@ double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
 		if (rank)
 			sum += UINT64_C(1) << (SKETCH_RANK_MAX - rank);
 	}
-	double harmonic = (double)zero + ldexp((double)sum, -SKETCH_RANK_MAX);
-	double estimate = 0.7213 / (1 + 1.079 / m) * m * m / harmonic;
-	return estimate <= 2.5 * m && zero ? m * log(m / zero) : estimate;
+	return sketch_estimate(sum, zero);
 }
 
 /* ---- both ---- */
@@ -198,9 +205,10 @@ void distinct_release(struct distinct *d)
 	d->sketch = NULL;
 }
 
-void distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
+bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 {
 	struct seen forgotten;
+	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
 		d->sketch = mem_zalloc(sizeof *d->sketch);
@@ -210,6 +218,7 @@ void distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 	}
 	if (d->sketch)
 		sketch_add(d->sketch, value, ms);
+	return had;
 }
 
 uint64_t distinct_count(const struct distinct *d, uint32_t edge)

@@ -48,13 +48,15 @@ uint32_t recent_count(const struct recent *r, uint32_t edge);                   
 void recent_expire(struct recent *r, uint32_t edge); /* forgets what was last seen at or before it */
 
 void sketch_add(struct sketch *s, uint64_t value, uint32_t ms);
-uint32_t sketch_register(uint64_t value);
+uint32_t sketch_place(uint64_t value, uint8_t *rank); /* its register */
 /* `also`: ranks of values beside it, by register; or NULL. */
+double sketch_estimate(uint64_t sum, uint32_t zero); /* of 2^(SKETCH_RANK_MAX - rank); registers without a rank */
 double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge);
 
 void distinct_init(struct distinct *d); /* nothing is allocated before the first value */
 void distinct_release(struct distinct *d);
-void distinct_add(struct distinct *d, uint64_t value, uint32_t ms);
+/* True: the sketch has it as well, and had all before it already. */
+bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms);
 uint64_t distinct_count(const struct distinct *d, uint32_t edge);
 /* With n values (at most 64) that were not added. */
 uint64_t distinct_count_with(const struct distinct *d, const struct seen *extra, uint32_t n, uint32_t edge);

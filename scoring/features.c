@@ -102,7 +102,10 @@ static void nothing(struct window *w)
 
 static void read_sums(struct figures *f, struct window *w, struct calls *h)
 {
-	if (w != &f->other)
+	const struct subject *s = f->subject;
+	if (w != &f->other && f->as_of_ms == s->clock_ms)
+		window_sums_kept(h, f->windows, f->window_cnt, f->as_of_ms);
+	else if (w != &f->other)
 		window_sums(h, f->windows, f->window_cnt, f->as_of_ms);
 	else
 		window_sums(h, w, 1, f->as_of_ms);

@@ -155,6 +155,7 @@ struct window {
 	uint32_t have;       /* which parts are filled */
 	bool wide;           /* reaches behind the exact calls: counts are in n; else packed */
 	uint16_t from;       /* first exact call inside */
+	struct lane *lane;   /* counts are there; NULL: here */
 	uint16_t piece, cut; /* wide: oldest piece inside; the one before it (NO_PIECE) */
 	uint64_t packed[3];  /* a byte a counter */
 	uint64_t n[WINDOW_COUNTERS];

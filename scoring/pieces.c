@@ -16,6 +16,7 @@
 #include "scoring/pieces.h"
 
 #include "base/arena.h"
+#include "scoring/lanes.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -214,6 +215,15 @@ static struct weight weight_of(const struct piece *q)
 	return (struct weight){q->calls, q->count[COUNT_ANSWERED], q->talk_ms};
 }
 
+static void merge(struct pieces *p, uint16_t older, uint16_t newer)
+{
+	if (p->lanes)
+		lanes_merge(p->lanes, p, older, newer);
+	piece_absorb(&p->piece[newer], &p->piece[older]);
+	mark(p, &p->piece[newer]);
+	take_out(p, older);
+}
+
 /* One place on. False: the end was reached, or there is nothing. */
 static bool step(struct pieces *p, const struct weight *exact)
 {
@@ -229,9 +239,7 @@ static bool step(struct pieces *p, const struct weight *exact)
 		return false;
 	}
 	if (may_merge(p, &p->piece[older], q)) {
-		piece_absorb(q, &p->piece[older]);
-		mark(p, q);
-		take_out(p, older);
+		merge(p, older, p->hand);
 		p->coarsened += p->coarse > 0;
 	} else {
 		struct weight w = weight_of(q);
@@ -252,10 +260,7 @@ void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most)
 		while (p->cnt > most && step(p, exact))
 			;
 		if (p->share >> p->coarse <= 1 && p->cnt > most) { /* weights that no share can merge: the two oldest, come what may */
-			uint16_t at = p->piece[p->oldest].newer;
-			piece_absorb(&p->piece[at], &p->piece[p->oldest]);
-			mark(p, &p->piece[at]);
-			take_out(p, p->oldest);
+			merge(p, p->oldest, p->piece[p->oldest].newer);
 			p->coarsened++;
 		}
 	}
@@ -314,12 +319,16 @@ void pieces_add_late(struct pieces *p, const struct piece *call)
 			next->run.joined = next->peak.joined = false;
 			mark(p, next);
 		}
+		if (p->lanes)
+			lanes_late_piece(p->lanes, p, at);
 		return;
 	}
 	/* Inside a piece. Its stretches stay lower bounds, and it is no longer one whole stretch. */
 	struct piece *q = &p->piece[at];
 	struct stretch run = q->run, peak = q->peak;
 	uint32_t first = q->first;
+	if (p->lanes)
+		lanes_late_call(p->lanes, call, first);
 	piece_absorb(q, call);
 	q->first = first;
 	q->run = run;

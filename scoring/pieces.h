@@ -5,6 +5,8 @@
 
 #include "scoring/facts.h"
 
+struct lanes;
+
 #define PIECES_MAX 700 /* ceiling; beyond it the list is coarsened, which is counted */
 #define NO_PIECE UINT16_MAX
 
@@ -44,6 +46,7 @@ struct pieces {
 	uint8_t share;             /* two neighbours may merge while share x merged <= all that is newer */
 	uint8_t coarse;            /* share is halved so many times: the ceiling was reached */
 	uint64_t coarsened;        /* pieces merged beyond the bounds */
+	struct lanes *lanes;       /* borrows: told of what merges; NULL if there are none */
 	uint64_t dirty[2];         /* pages (record.c's) with a change since they were stored */
 };
 

@@ -9,6 +9,7 @@
 #include "scoring/window.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static_assert(1 << COUNT_CALLEES == CALL_LAST_CALLEE && 1 << COUNT_REGIONS == CALL_LAST_REGION && 1 << COUNT_NUMBERS == CALL_LAST_CALLER &&
 		      1 << COUNT_CALLS == CALL_IS_CALL,
@@ -33,6 +34,7 @@ static void begin_window(struct window *w, const struct packed_sums *sums, uint3
 	memcpy(w->packed, sums->word, sizeof w->packed);
 	w->talk_ms = sums->talk_ms;
 	w->from = (uint16_t)from;
+	w->lane = NULL;
 	w->wide = false;
 	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
 }
@@ -60,6 +62,51 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 		begin_window(&w[i], &sums, 0);
 	if (k < n && h->deep && h->deep->pieces.cnt)
 		sum_pieces(&h->deep->pieces, w + k, n - k, edges + k);
+}
+
+/* ---- lanes ---- */
+
+static bool has_lanes(const struct deep *d, const struct window *w, uint32_t n)
+{
+	if (!d->lanes || d->lanes->cnt != n)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (d->lanes->lane[i].ms != w[i].ms)
+			return false;
+	return true;
+}
+
+static void make_lanes(struct calls *h, const struct window *w, uint32_t n, int64_t clock_ms)
+{
+	int64_t ms[FIGURE_WINDOWS];
+	for (uint32_t i = 0; i < n; i++)
+		ms[i] = w[i].ms;
+	free(h->deep->lanes);
+	h->deep->lanes = h->deep->pieces.lanes = lanes_new(h, ms, n, clock_ms);
+}
+
+static void read_lane(const struct calls *h, struct window *w, struct lane *l)
+{
+	const struct pieces *p = &h->deep->pieces;
+	w->lane = l;
+	w->talk_ms = l->talk_ms;
+	w->from = l->from;
+	w->piece = l->piece;
+	w->wide = l->from == 0 && p->newest != NO_PIECE && p->piece[p->newest].last > l->edge;
+	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
+	w->cut = l->piece != NO_PIECE ? p->piece[l->piece].older : p->newest;
+}
+
+void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms)
+{
+	if (!h->deep) {
+		window_sums(h, w, n, clock_ms);
+		return;
+	}
+	if (!has_lanes(h->deep, w, n))
+		make_lanes(h, w, n, clock_ms);
+	for (uint32_t i = 0; i < n; i++)
+		read_lane(h, &w[i], &h->deep->lanes->lane[i]);
 }
 
 /* ---- pieces ---- */
@@ -108,15 +155,23 @@ static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uin
 	}
 }
 
+static uint64_t distinct_in(const struct distinct *d, const struct window *w, uint32_t which, uint32_t edge)
+{
+	uint32_t n = recent_count(&d->recent, edge);
+	if (!w->lane || n <= DISTINCT_EXACT || !d->sketch)
+		return distinct_count(d, edge);
+	double estimate = lane_sketch_count(w->lane, which, d->sketch) + 0.5;
+	return estimate > n ? (uint64_t)estimate : n;
+}
+
 void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms)
 {
 	w->have |= PART_DISTINCT;
 	if (!w->wide)
 		return;
 	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
-	uint64_t calls = w->n[COUNT_CALLS];
-	uint64_t callees = distinct_count(&h->deep->callees, edge), regions = recent_count(&h->deep->regions, edge);
-	uint64_t numbers = distinct_count(&h->deep->callers, edge);
+	uint64_t calls = window_count(w, COUNT_CALLS), regions = recent_count(&h->deep->regions, edge);
+	uint64_t callees = distinct_in(&h->deep->callees, w, 0, edge), numbers = distinct_in(&h->deep->callers, w, 1, edge);
 	w->n[COUNT_CALLEES] = callees < calls ? callees : calls;
 	w->n[COUNT_REGIONS] = regions < calls ? regions : calls;
 	w->n[COUNT_NUMBERS] = numbers < calls ? numbers : calls;
@@ -138,6 +193,19 @@ static bool are_linked(const struct window *w, const struct call *a, const struc
 	return !w->wide || (!(a->flags & CALL_NEXT_DONE) && !(b->flags & CALL_PREV_DONE));
 }
 
+/* What a walk over the pieces finds on its way, for a window that comes from a lane. */
+static void sum_gaps(const struct pieces *p, struct window *w)
+{
+	struct window sums = {.min_start = UINT32_MAX};
+	for (uint16_t at = w->piece == NO_PIECE ? NO_PIECE : p->newest; at != NO_PIECE; at = at == w->piece ? NO_PIECE : p->piece[at].older)
+		add_piece(&sums, &p->piece[at]);
+	w->gaps = sums.gaps;
+	w->gap_ms = sums.gap_ms;
+	w->gap_ms2 = sums.gap_ms2;
+	w->min_start = sums.min_start;
+	w->max_start = sums.max_start;
+}
+
 /* Where the orders differ, some links at the window's edge led to calls outside. The span from the first start to the last says what all links together
  * are; those that lack are taken as equal. */
 static void complete_gaps(struct calls *h, struct window *w)
@@ -145,7 +213,7 @@ static void complete_gaps(struct calls *h, struct window *w)
 	const uint8_t *order = calls_by_start(h);
 	int64_t first = calls_start_ms(h, h->call + h->from + order[0]) - h->base_ms;
 	int64_t last = calls_start_ms(h, h->call + h->from + order[h->cnt - 1]) - h->base_ms;
-	uint64_t links = w->n[COUNT_CALLS] - 1;
+	uint64_t links = window_count(w, COUNT_CALLS) - 1;
 	if (w->piece != NO_PIECE) {
 		if (w->min_start == 0 || w->max_start == UINT32_MAX)
 			return; /* starts that lie too far off: what is linked has to do */
@@ -167,8 +235,10 @@ void window_gaps(struct calls *h, struct window *w)
 {
 	const uint8_t *order = calls_by_start(h);
 	const struct call *calls = h->call + h->from, *before = NULL;
-	if (!w->wide)
+	if (!w->wide || w->lane)
 		w->gaps = w->gap_ms = w->gap_ms2 = 0;
+	if (w->wide && w->lane)
+		sum_gaps(&h->deep->pieces, w);
 	for (uint32_t i = 0; i < h->cnt; i++) {
 		const struct call *c = calls + order[i];
 		if (order[i] < w->from)

@@ -86,6 +86,60 @@ static void figures_beyond_are_those_of_the_calls_after_one_edge(void **state)
 	}
 }
 
+/* ---- lanes ---- */
+
+#define KEPT (6 * FEATURE_CNT)
+
+/* Two subjects with the same calls: one is read over the same windows after every call, the other over one window at a time. */
+static void run_kept(uint64_t seed, uint32_t calls, bool cohort)
+{
+	static const int64_t windows[] = {5000, 90000, 15 * MINUTE_MS, 6 * HOUR_MS, 3 * DAY_MS, 31 * DAY_MS};
+	static struct figure_key keys[KEPT];
+	static struct value values[KEPT];
+	static struct figures f;
+	uint64_t filled[KEPT / 64 + 1];
+	struct rig kept, plain;
+	running = seed;
+	rig_init(&kept, seed, cohort);
+	rig_init(&plain, seed, cohort);
+	kept.shape = rig_shape(&kept);
+	plain.shape = rig_shape(&plain);
+	memset(&f, 0, sizeof f);
+	for (int k = 0; k < FEATURE_CNT; k++)
+		for (int w = 0; w < 6 && feature_info((enum feature)k)->windowed && feature_info((enum feature)k)->how != HOW_OUTSIDE; w++)
+			keys[f.n++] = (struct figure_key){.feature = (enum feature)k, .window_ms = windows[w]};
+	f.keys = keys;
+	f.values = values;
+	f.filled = filled;
+	for (uint32_t i = 0; i < calls; i++) {
+		struct cdr c = rig_cdr(&kept), d = rig_cdr(&plain);
+		rig_call(&kept, &c);
+		rig_call(&plain, &d);
+		figures_reset(&f, kept.subject, kept.subject->clock_ms);
+		(void)figure_get(&f, 0);
+		if (rig_roll(&kept, 20) + 0 * rig_roll(&plain, 20) > 0)
+			continue;
+		for (uint32_t k = 0; k < f.n; k++) {
+			struct value got = figure_get(&f, k), want = rig_figure(&plain, keys[k], plain.subject->clock_ms);
+			if (got.type == VALUE_INT ? got.i != want.i : got.d != want.d)
+				fail_msg("%s over %lld ms after %u calls: kept %lld %.17g, read anew %lld %.17g",
+					 feature_info(keys[k].feature)->name, (long long)keys[k].window_ms, i + 1, (long long)got.i, got.d,
+					 (long long)want.i, want.d);
+		}
+	}
+	rig_release(&kept);
+	rig_release(&plain);
+	running = 0;
+}
+
+static void figures_kept_with_each_call_equal_those_read_anew(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 3001; seed <= 3060; seed++)
+		if (wanted(seed))
+			run_kept(seed, 1500, seed % 3 == 0);
+}
+
 /* ---- beside its own calls ---- */
 
 static void compare_received(struct rig *r, struct rig_errors *e)
@@ -316,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_of_up_to_128_calls_are_exact),
 		cmocka_unit_test(figures_beyond_are_those_of_the_calls_after_one_edge),
+		cmocka_unit_test(figures_kept_with_each_call_equal_those_read_anew),
 		cmocka_unit_test(received_calls_are_exact_up_to_64_and_within_5_percent_beyond),
 		cmocka_unit_test(received_calls_later_than_the_clock_do_not_count_yet),
 		cmocka_unit_test(flags_count_by_time),
