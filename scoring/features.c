@@ -61,6 +61,32 @@ static struct window *window_at(struct figures *f, int64_t ms)
 	return &f->windows[i];
 }
 
+/* The counts of a window that need more than its sums. */
+static bool is_distinct(uint32_t counter)
+{
+	return counter >= COUNT_CALLEES && counter < COUNT_CALLS;
+}
+
+static void make_plan(struct figures *f)
+{
+	f->plain_cnt = f->distinct_cnt = f->distinct_windows = 0;
+	for (uint32_t i = 0; i < f->n && f->plain_cnt + f->distinct_cnt < FIGURE_PLANNED; i++) {
+		const struct feature_info *info = &table[f->keys[i].feature];
+		const struct window *w = f->keys[i].window_ms ? window_at(f, f->keys[i].window_ms) : &f->other;
+		if (w == &f->other || info->how > HOW_RATIO || info->a >= COUNT_INCOMING || info->b >= COUNT_INCOMING)
+			continue;
+		bool distinct = is_distinct(info->a) || is_distinct(info->b);
+		f->distinct_windows |= (uint32_t)distinct << (w - f->windows);
+		struct figure_plan *p = &f->plan[distinct ? FIGURE_PLANNED - ++f->distinct_cnt : f->plain_cnt++];
+		*p = (struct figure_plan){.slot = (uint16_t)i,
+					  .window = (uint8_t)(w - f->windows),
+					  .how = info->how,
+					  .a = info->a,
+					  .b = info->b,
+					  .feature = (uint16_t)f->keys[i].feature};
+	}
+}
+
 static void learn_windows(struct figures *f)
 {
 	f->window_cnt = 0;
@@ -72,6 +98,7 @@ static void learn_windows(struct figures *f)
 		if (f->keys[i].feature == FEATURE_BASELINE)
 			window_at(f, BASELINE_MS);
 	}
+	make_plan(f);
 }
 
 void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
@@ -160,13 +187,16 @@ static struct window *window_of(struct figures *f, int64_t ms, uint32_t part)
 	return w;
 }
 
+static inline uint32_t part_of(uint32_t counter)
+{
+	if (counter >= COUNT_INCOMING)
+		return counter >= COUNT_FLAGS ? PART_FLAGS : PART_IN;
+	return counter < COUNT_CALLEES || counter == COUNT_CALLS ? PART_SUMS : PART_DISTINCT;
+}
+
 static uint64_t count_in(struct figures *f, int64_t ms, uint32_t counter)
 {
-	uint32_t part = counter >= COUNT_FLAGS                              ? PART_FLAGS
-			: counter >= COUNT_INCOMING                         ? PART_IN
-			: counter < COUNT_CALLEES || counter == COUNT_CALLS ? PART_SUMS
-									    : PART_DISTINCT;
-	return window_count(window_of(f, ms, part), counter);
+	return window_of(f, ms, part_of(counter))->n[counter];
 }
 
 /* ---- figures ---- */
@@ -213,64 +243,114 @@ static double baseline(struct figures *f, const struct figure_key *k)
 	return rest / (double)(BASELINE_MS - k->window_ms) * (double)k->window_ms;
 }
 
-static struct value value_of(struct figures *f, const struct figure_key *k)
+/* Figures that are not counts. */
+static void fill_other(struct figures *f, const struct figure_key *k, const struct feature_info *info, struct value *v)
 {
-	const struct feature_info *info = &table[k->feature];
-	struct value v = {.type = info->type};
+	const struct subject *s = f->subject;
 	const struct window *w;
 	int64_t ms = k->window_ms;
 	switch ((enum feature_how)info->how) {
-	case HOW_COUNT:
-		v.i = (int64_t)count_in(f, ms, info->a);
-		break;
-	case HOW_RATIO:
-		v.d = (double)count_in(f, ms, info->a);
-		v.d = ratio(v.d, count_in(f, ms, info->b));
-		break;
 	case HOW_TALK_S:
-		v.d = (double)window_of(f, ms, PART_SUMS)->talk_ms / 1000.0;
+		v->d = (double)window_of(f, ms, PART_SUMS)->talk_ms / 1000.0;
 		break;
 	case HOW_AVG_TALK_S:
 		w = window_of(f, ms, PART_SUMS);
-		v.d = ratio((double)w->talk_ms / 1000.0, window_count(w, COUNT_ANSWERED));
+		v->d = ratio((double)w->talk_ms / 1000.0, w->n[COUNT_ANSWERED]);
 		break;
 	case HOW_TOP:
-		v.i = window_of(f, ms, PART_TOP)->top;
+		v->i = window_of(f, ms, PART_TOP)->top;
 		break;
 	case HOW_GAP_MEAN:
 		w = window_of(f, ms, PART_GAPS);
-		v.d = ratio((double)w->gap_ms / 1000.0, w->gaps);
+		v->d = ratio((double)w->gap_ms / 1000.0, w->gaps);
 		break;
 	case HOW_GAP_CV:
-		v.d = gap_cv(window_of(f, ms, PART_GAPS));
+		v->d = gap_cv(window_of(f, ms, PART_GAPS));
 		break;
 	case HOW_RUN:
-		v.i = window_of(f, ms, PART_RUN)->run;
+		v->i = window_of(f, ms, PART_RUN)->run;
 		break;
 	case HOW_PEAK:
-		v.i = window_of(f, ms, PART_PEAK)->peak;
+		v->i = window_of(f, ms, PART_PEAK)->peak;
 		break;
 	case HOW_DORMANT:
 		w = window_of(f, ms, PART_SUMS);
-		v.i = ((const struct subject *)f->subject)->history
-			      ? window_dormant_days(((const struct subject *)f->subject)->history, w, f->as_of_ms)
-			      : 0;
+		v->i = s->history ? window_dormant_days(s->history, w, f->as_of_ms) : 0;
 		break;
 	case HOW_AGE:
-		v.i = age_days(f);
+		v->i = age_days(f);
 		break;
 	case HOW_OUTSIDE:
-		v = f->outside[info->a];
+		*v = f->outside[info->a];
 		break;
 	case HOW_BASELINE:
-		v.d = baseline(f, k);
+		v->d = baseline(f, k);
 		break;
+	case HOW_COUNT:
+	case HOW_RATIO:
+		assert(false);
 	}
-	return v;
+}
+
+/* Fields are written where they stay: a struct that is copied while it is still being written costs more than its figure. False: the keys are not those
+ * that the plan was made for. */
+static bool fill_planned(struct figures *f, const struct figure_plan *p, uint32_t n)
+{
+	for (const struct figure_plan *end = p + n; p < end; p++) {
+		const struct window *w = &f->windows[p->window];
+		const struct figure_key *k = &f->keys[p->slot];
+		struct value *v = &f->values[p->slot];
+		if (k->window_ms != w->ms || k->feature != (enum feature)p->feature)
+			return false;
+		if (p->how == HOW_COUNT) {
+			v->type = VALUE_INT;
+			v->i = (int64_t)w->n[p->a];
+		} else {
+			v->type = VALUE_DOUBLE;
+			v->d = w->n[p->b] ? (double)w->n[p->a] / (double)w->n[p->b] : 0.0;
+		}
+		f->filled[p->slot / 64] |= UINT64_C(1) << (p->slot % 64);
+	}
+	return true;
+}
+
+static void fill_together(struct figures *f, bool distinct)
+{
+	const struct figure_plan *p = distinct ? f->plan + FIGURE_PLANNED - f->distinct_cnt : f->plan;
+	uint32_t n = distinct ? f->distinct_cnt : f->plain_cnt;
+	for (uint32_t i = 0; i < f->window_cnt; i++) {
+		read_part(f, &f->windows[i], PART_SUMS);
+		if (distinct && (f->distinct_windows >> i & 1))
+			read_part(f, &f->windows[i], PART_DISTINCT);
+	}
+	if (!fill_planned(f, p, n))
+		f->windows_of = NULL; /* learnt anew at the next reset */
+}
+
+static void fill_count(struct figures *f, const struct figure_key *k, const struct feature_info *info, struct value *v)
+{
+	uint64_t a = count_in(f, k->window_ms, info->a);
+	v->type = info->type;
+	if (info->how == HOW_COUNT)
+		v->i = (int64_t)a;
+	else
+		v->d = ratio((double)a, count_in(f, k->window_ms, info->b));
 }
 
 static void figures_fill(struct figures *f, uint32_t slot)
 {
-	f->values[slot] = value_of(f, &f->keys[slot]);
+	const struct figure_key *k = &f->keys[slot];
+	const struct feature_info *info = &table[k->feature];
+	struct value *v = &f->values[slot];
+	if (info->how <= HOW_RATIO) {
+		if (f->windows_of)
+			fill_together(f, is_distinct(info->a) || is_distinct(info->b));
+		if (f->filled[slot / 64] >> (slot % 64) & 1)
+			return;
+		fill_count(f, k, info, v);
+	} else {
+		v->type = info->type;
+		fill_other(f, k, info, v);
+	}
 	f->filled[slot / 64] |= UINT64_C(1) << (slot % 64);
 }

@@ -153,11 +153,10 @@ enum outside_figure {
 struct window {
 	int64_t ms;
 	uint32_t have;       /* which parts are filled */
-	bool wide;           /* reaches behind the exact calls: counts are in n; else packed */
+	bool wide;           /* reaches behind the exact calls */
 	uint16_t from;       /* first exact call inside */
-	struct lane *lane;   /* counts are there; NULL: here */
+	struct lane *lane;   /* it came from; or NULL */
 	uint16_t piece, cut; /* wide: oldest piece inside; the one before it (NO_PIECE) */
-	uint64_t packed[3];  /* a byte a counter */
 	uint64_t n[WINDOW_COUNTERS];
 	uint64_t talk_ms;
 	uint64_t gaps, gap_ms, gap_ms2; /* links between starts */
@@ -165,6 +164,14 @@ struct window {
 	uint32_t run, peak, top;
 };
 #define FIGURE_WINDOWS 16 /* read at once; a rule set may have more, these are read one by one */
+
+/* Slots that are counts of a window, or ratios of two, are filled together when the first of them is asked for: scoring's own. */
+#define FIGURE_PLANNED 512 /* beyond, slots are filled one by one */
+struct figure_plan {
+	uint16_t slot;
+	uint8_t window, how, a, b;
+	uint16_t feature;
+};
 
 /* One subject's figures at one time. Zero it, set keys, n, filled, values; then figures_reset per evaluation. */
 struct figures {
@@ -179,8 +186,11 @@ struct figures {
 	/* scoring's own */
 	const struct figure_key *windows_of; /* the keys that the windows were seen in */
 	uint32_t window_cnt;
-	struct window windows[FIGURE_WINDOWS]; /* by length */
-	struct window other;                   /* one that found no place */
+	uint32_t distinct_windows;               /* bits: whose distinct counts are asked for */
+	uint32_t plain_cnt, distinct_cnt;        /* the latter need the distinct counts as well */
+	struct figure_plan plan[FIGURE_PLANNED]; /* plain ones from the front, others from the back */
+	struct window windows[FIGURE_WINDOWS];   /* by length */
+	struct window other;                     /* one that found no place */
 };
 
 static inline struct value figure_get(struct figures *f, uint32_t slot)

@@ -8,6 +8,7 @@
  *   before which none lapses; only groups whose time has come are looked through. */
 #include "scoring/calls.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- sums ---- */
@@ -50,115 +51,122 @@ static void drop_piece(struct lane *l, const struct piece *p)
 	l->talk_ms -= p->talk_ms;
 }
 
-static void fill(struct lane *l, const struct calls *h)
+static void fill(struct lane *l, struct lane_place *at, const struct calls *h)
 {
 	const struct pieces *p = &h->deep->pieces;
-	l->piece = NO_PIECE;
-	l->from = h->cnt;
-	for (; l->from > 0 && h->call[h->from + l->from - 1].end > l->edge; l->from--)
-		add_call(l, &h->call[h->from + l->from - 1]);
-	for (uint16_t at = p->newest; at != NO_PIECE && p->piece[at].first > l->edge; at = p->piece[at].older) {
-		add_piece(l, &p->piece[at]);
-		l->piece = at;
+	at->piece = NO_PIECE;
+	at->from = h->cnt;
+	for (; at->from > 0 && h->call[h->from + at->from - 1].end > at->edge; at->from--)
+		add_call(l, &h->call[h->from + at->from - 1]);
+	for (uint16_t k = p->newest; k != NO_PIECE && p->piece[k].first > at->edge; k = p->piece[k].older) {
+		add_piece(l, &p->piece[k]);
+		at->piece = k;
 	}
 }
 
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms)
 {
 	struct lanes *l = mem_zalloc(sizeof *l + cnt * sizeof *l->lane);
+	assert(cnt <= LANES_MAX);
 	l->cnt = cnt;
 	for (uint32_t i = 0; i < cnt; i++) {
-		l->lane[i].ms = ms[i];
-		l->lane[i].edge = calls_relative(h, as_of_ms - ms[i]);
-		fill(&l->lane[i], h);
+		l->at[i].ms = ms[i];
+		l->at[i].edge = calls_relative(h, as_of_ms - ms[i]);
+		fill(&l->lane[i], &l->at[i], h);
 	}
 	return l;
 }
 
-static void advance(struct lane *l, const struct calls *h)
+static void advance(struct lane *l, struct lane_place *at, const struct calls *h)
 {
 	const struct pieces *p = &h->deep->pieces;
-	while (l->piece != NO_PIECE && p->piece[l->piece].first <= l->edge) {
-		drop_piece(l, &p->piece[l->piece]);
-		l->piece = p->piece[l->piece].newer;
+	while (at->piece != NO_PIECE && p->piece[at->piece].first <= at->edge) {
+		drop_piece(l, &p->piece[at->piece]);
+		at->piece = p->piece[at->piece].newer;
 	}
-	for (; l->piece == NO_PIECE && l->from < h->cnt && h->call[h->from + l->from].end <= l->edge; l->from++)
-		drop_call(l, &h->call[h->from + l->from]);
+	for (; at->piece == NO_PIECE && at->from < h->cnt && h->call[h->from + at->from].end <= at->edge; at->from++)
+		drop_call(l, &h->call[h->from + at->from]);
+	if (at->piece != NO_PIECE)
+		at->next = p->piece[at->piece].first;
+	else
+		at->next = at->from < h->cnt ? h->call[h->from + at->from].end : 0;
 }
 
 void lanes_advance(struct calls *h, int64_t clock_ms)
 {
 	struct lanes *l = h->deep->lanes;
 	for (uint32_t i = 0; i < l->cnt; i++) {
-		uint32_t edge = calls_relative(h, clock_ms - l->lane[i].ms);
-		if (edge > l->lane[i].edge) {
-			l->lane[i].edge = edge;
-			advance(&l->lane[i], h);
-		}
+		l->at[i].edge = calls_relative(h, clock_ms - l->at[i].ms);
+		if (l->at[i].edge >= l->at[i].next)
+			advance(&l->lane[i], &l->at[i], h);
 	}
 }
 
 void lanes_insert(struct lanes *l, uint32_t place, const struct call *c)
 {
 	for (uint32_t i = 0; i < l->cnt; i++) {
-		if (c->end > l->lane[i].edge)
+		struct lane_place *at = &l->at[i];
+		if (c->end > at->edge) {
 			add_call(&l->lane[i], c);
-		else if (place <= l->lane[i].from)
-			l->lane[i].from++;
+			at->next = c->end < at->next ? c->end : at->next;
+		} else if (place <= at->from) {
+			at->from++;
+		}
 	}
 }
 
 void lanes_unmark(struct lanes *l, uint32_t place, uint32_t mark_bit)
 {
 	for (uint32_t i = 0; i < l->cnt; i++)
-		if (place >= l->lane[i].from)
+		if (place >= l->at[i].from)
 			add_bits(&l->lane[i], mark_bit, UINT64_MAX);
 }
 
 void lanes_leave(struct lanes *l, const struct call *c, uint16_t piece)
 {
 	for (uint32_t i = 0; i < l->cnt; i++) {
-		struct lane *lane = &l->lane[i];
-		if (lane->from > 0) {
-			lane->from--;
+		struct lane_place *at = &l->at[i];
+		if (at->from > 0) {
+			at->from--;
 			continue;
 		}
-		add_bits(lane, c->flags & MARKS, UINT64_MAX); /* last sightings of what left are kept elsewhere */
-		if (lane->piece == NO_PIECE)
-			lane->piece = piece;
+		add_bits(&l->lane[i], c->flags & MARKS, UINT64_MAX); /* last sightings of what left are kept elsewhere */
+		if (at->piece == NO_PIECE)
+			at->piece = piece;
 	}
 }
 
 void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16_t newer)
 {
 	for (uint32_t i = 0; i < l->cnt; i++) {
-		struct lane *lane = &l->lane[i];
-		if (lane->piece == older) {
-			lane->piece = newer;
-		} else if (lane->piece == newer) { /* the window begins between them: the merged one is outside */
-			drop_piece(lane, &p->piece[newer]);
-			lane->piece = p->piece[newer].newer;
+		struct lane_place *at = &l->at[i];
+		if (at->piece == older) {
+			at->piece = newer;
+		} else if (at->piece == newer) { /* the window begins between them: the merged one is outside */
+			drop_piece(&l->lane[i], &p->piece[newer]);
+			at->piece = p->piece[newer].newer;
 		}
 	}
 }
 
-void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t at)
+void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t piece)
 {
-	const struct piece *q = &p->piece[at];
+	const struct piece *q = &p->piece[piece];
 	for (uint32_t i = 0; i < l->cnt; i++) {
-		struct lane *lane = &l->lane[i];
-		if (q->first <= lane->edge)
+		struct lane_place *at = &l->at[i];
+		if (q->first <= at->edge)
 			continue;
-		add_piece(lane, q);
-		if (lane->piece == NO_PIECE || lane->piece == q->newer)
-			lane->piece = at;
+		add_piece(&l->lane[i], q);
+		at->next = q->first < at->next ? q->first : at->next;
+		if (at->piece == NO_PIECE || at->piece == q->newer)
+			at->piece = piece;
 	}
 }
 
 void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first)
 {
 	for (uint32_t i = 0; i < l->cnt; i++)
-		if (first > l->lane[i].edge)
+		if (first > l->at[i].edge)
 			add_piece(&l->lane[i], call);
 }
 
@@ -183,7 +191,7 @@ void lanes_sketch_add(struct lanes *l, uint32_t which, uint64_t value, uint32_t 
 	uint32_t r = sketch_place(value, &rank);
 	for (uint32_t i = 0; i < l->cnt; i++) {
 		struct lane_sketch *k = &l->lane[i].sketch[which];
-		if (!k->made || ms <= l->lane[i].edge || rank <= k->rank[r])
+		if (!k->made || ms <= l->at[i].edge || rank <= k->rank[r])
 			continue;
 		uint32_t *lapse = &k->lapse[r / (SKETCH_REGISTERS / LANE_GROUPS)];
 		set_rank(k, r, rank);
@@ -209,7 +217,7 @@ static void look_through(struct lane_sketch *k, const struct sketch *s, uint32_t
 	k->lapse[group] = lapse;
 }
 
-double lane_sketch_count(struct lane *lane, uint32_t which, const struct sketch *s)
+double lane_sketch_count(struct lane *lane, uint32_t edge, uint32_t which, const struct sketch *s)
 {
 	struct lane_sketch *k = &lane->sketch[which];
 	if (!k->made) {
@@ -217,11 +225,11 @@ double lane_sketch_count(struct lane *lane, uint32_t which, const struct sketch 
 		k->made = true;
 		k->zero = SKETCH_REGISTERS;
 	}
-	if (k->next_lapse <= lane->edge) {
+	if (k->next_lapse <= edge) {
 		k->next_lapse = UINT32_MAX;
 		for (uint32_t g = 0; g < LANE_GROUPS; g++) {
-			if (k->lapse[g] <= lane->edge)
-				look_through(k, s, g, lane->edge);
+			if (k->lapse[g] <= edge)
+				look_through(k, s, g, edge);
 			k->next_lapse = k->lapse[g] < k->next_lapse ? k->lapse[g] : k->next_lapse;
 		}
 	}

@@ -14,6 +14,7 @@ struct pieces;
 
 #define LANE_COUNTERS 24
 #define LANE_GROUPS 16 /* of registers */
+#define LANES_MAX 16
 
 /* The sketch as seen through one window: each register's rank there. A group is looked through again once its first rank may have lapsed. */
 struct lane_sketch {
@@ -25,18 +26,23 @@ struct lane_sketch {
 };
 
 struct lane {
-	int64_t ms;     /* length of the window */
-	uint32_t edge;  /* after the owner's base: what is later is inside */
-	uint16_t piece; /* oldest piece inside; NO_PIECE: none */
-	uint16_t from;  /* first exact call inside */
 	uint64_t n[LANE_COUNTERS];
 	uint64_t talk_ms;
 	struct lane_sketch sketch[2]; /* of called numbers, of callers */
 };
 
+struct lane_place {     /* where a lane begins: apart, as it is looked at with every call */
+	int64_t ms;     /* length of the window */
+	uint32_t edge;  /* after the owner's base: what is later is inside */
+	uint32_t next;  /* not after the time of the oldest inside: nothing leaves before the edge is there */
+	uint16_t piece; /* oldest piece inside; NO_PIECE: none */
+	uint16_t from;  /* first exact call inside */
+};
+
 struct lanes {
 	uint32_t cnt;
-	struct lane lane[]; /* by length */
+	struct lane_place at[LANES_MAX]; /* by length */
+	struct lane lane[];
 };
 
 /* For windows of these lengths that end at as_of_ms, the clock. Returns owned. */
@@ -58,6 +64,6 @@ void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first);
 /* A value went into the sketch. */
 void lanes_sketch_add(struct lanes *l, uint32_t which, uint64_t value, uint32_t ms);
 /* As sketch_count. */
-double lane_sketch_count(struct lane *lane, uint32_t which, const struct sketch *s);
+double lane_sketch_count(struct lane *lane, uint32_t edge, uint32_t which, const struct sketch *s);
 
 #endif

@@ -21,7 +21,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STEPS_A_CALL 6
+#define STEPS_A_CALL 4
 #define TOP_SINGLE_MAX 8 /* a number called once among more calls than these is not worth its eight bytes */
 
 static uint32_t add32(uint32_t a, uint32_t b)
@@ -189,8 +189,8 @@ void piece_absorb(struct piece *p, const struct piece *older)
 
 static bool light(uint64_t a, uint64_t b, uint64_t newer, uint64_t share)
 {
-	uint64_t sum = add64(a, b);
-	return sum <= newer / share;
+	uint64_t weight;
+	return !__builtin_mul_overflow(add64(a, b), share, &weight) && weight <= newer;
 }
 
 static bool may_merge(const struct pieces *p, const struct piece *a, const struct piece *b)

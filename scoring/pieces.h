@@ -16,20 +16,22 @@ struct stretch {
 	bool joined;                /* the first stretch goes on from the last one of the calls before */
 };
 
-/* Calls with first <= event time <= last, whole. Times in ms after the owner's base. Counters saturate. */
+/* Calls with first <= event time <= last, whole. Times in ms after the owner's base. Counters saturate. What the merging hand looks at comes first, in one
+ * line of the cache. */
 struct piece {
 	uint32_t first, last;
-	uint32_t calls, gaps;
-	uint32_t count[COUNTER_CNT];
+	uint16_t older, newer; /* neighbours, NO_PIECE at the ends */
+	uint8_t page;          /* where it is stored, record's */
+	uint32_t calls;
 	uint64_t talk_ms;
+	uint32_t gaps;
+	uint32_t count[COUNTER_CNT];
 	uint64_t gap_ms, gap_ms2; /* sums over links between starts, and over their squares */
 	uint64_t top;             /* a called number and how many of the calls went to it: a lower bound of the most called */
 	uint32_t top_calls;
 	uint32_t min_start;       /* the smallest start; 0: before the base */
 	uint32_t max_start;       /* the largest start */
 	struct stretch run, peak; /* run: called numbers going up by one; peak: starts within one second */
-	uint16_t older, newer;    /* neighbours, NO_PIECE at the ends */
-	uint8_t page;             /* where it is stored, record.c's */
 };
 
 struct weight { /* what the bounds hold for */

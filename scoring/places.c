@@ -188,7 +188,17 @@ static struct segment segment_at(uint16_t zone, int64_t t)
 
 int32_t zone_offset_s(uint16_t zone, int64_t utc_ms)
 {
-	return segment_at(zone, floor_div(utc_ms, 1000)).offset_s;
+	static _Thread_local struct {
+		uint16_t zone;
+		struct segment segment;
+	} recent[64]; /* most calls fall between the same two changes as the last one there */
+	int64_t t = floor_div(utc_ms, 1000);
+	struct segment *s = &recent[zone % 64].segment;
+	if (recent[zone % 64].zone != zone || t < s->from_s || t >= s->to_s) {
+		*s = segment_at(zone, t);
+		recent[zone % 64].zone = zone;
+	}
+	return s->offset_s;
 }
 
 int64_t zone_day(uint16_t zone, int64_t utc_ms)

@@ -5,8 +5,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define PAGE_BYTES ((size_t)64 << 10)
+#define CHUNK_BYTES ((size_t)2 << 20) /* what is asked of the heap: one huge page where there are such, for there is no order in what is looked up */
 #define GRAIN ((size_t)16)
 #define BLOCK_MAX ((size_t)8 << 10) /* larger ones come from the heap */
 #define CLASSES (BLOCK_MAX / GRAIN + 1)
@@ -44,6 +46,12 @@ struct slab *slab_new(void)
 	return mem_zalloc(sizeof(struct slab));
 }
 
+static void page_give(struct slab *m, struct page *p)
+{
+	p->next = m->empty;
+	m->empty = p;
+}
+
 static struct page *page_take(struct slab *m)
 {
 	struct page *p = m->empty;
@@ -55,15 +63,14 @@ static struct page *page_take(struct slab *m)
 		m->all_cap = m->all_cap ? 2 * m->all_cap : 64;
 		m->all = mem_realloc(m->all, m->all_cap * sizeof(struct page *));
 	}
-	p = mem_alloc(PAGE_BYTES);
-	m->all[m->all_cnt++] = p;
-	return p;
-}
-
-static void page_give(struct slab *m, struct page *p)
-{
-	p->next = m->empty;
-	m->empty = p;
+	uint8_t *chunk = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
+	if (!chunk)
+		chunk = mem_alloc(CHUNK_BYTES); /* ends the process with a message */
+	(void)madvise(chunk, CHUNK_BYTES, MADV_HUGEPAGE);
+	m->all[m->all_cnt++] = (struct page *)(void *)chunk;
+	for (size_t at = CHUNK_BYTES - PAGE_BYTES; at > 0; at -= PAGE_BYTES)
+		page_give(m, (struct page *)(void *)(chunk + at));
+	return (struct page *)(void *)chunk;
 }
 
 void slab_clear(struct slab *m)
@@ -76,7 +83,8 @@ void slab_clear(struct slab *m)
 	m->fixed_left = 0;
 	m->empty = NULL;
 	for (size_t i = 0; i < m->all_cnt; i++)
-		page_give(m, m->all[i]);
+		for (size_t at = 0; at < CHUNK_BYTES; at += PAGE_BYTES)
+			page_give(m, (struct page *)(void *)((uint8_t *)m->all[i] + at));
 	m->bytes = 0;
 }
 
@@ -201,5 +209,5 @@ int64_t slab_bytes(const struct slab *m)
 
 int64_t slab_held(const struct slab *m)
 {
-	return (int64_t)(m->all_cnt * PAGE_BYTES) + m->large_bytes;
+	return (int64_t)(m->all_cnt * CHUNK_BYTES) + m->large_bytes;
 }

@@ -14,6 +14,7 @@
 static_assert(1 << COUNT_CALLEES == CALL_LAST_CALLEE && 1 << COUNT_REGIONS == CALL_LAST_REGION && 1 << COUNT_NUMBERS == CALL_LAST_CALLER &&
 		      1 << COUNT_CALLS == CALL_IS_CALL,
 	      "counters of a window are marks of calls");
+static_assert(FIGURE_WINDOWS <= LANES_MAX, "a lane a window");
 static_assert(COUNT_FLAGGED < WINDOW_COUNTERS && COUNT_CALLS == 23, "three words of eight counters");
 
 /* The bits of a byte as eight bytes of 0 or 1. */
@@ -25,13 +26,20 @@ static inline uint64_t spread(uint32_t bits)
 	return (x | x << 7) & UINT64_C(0x0101010101010101);
 }
 
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define BYTE_OF(i) ((i) ^ 7)
+#else
+#define BYTE_OF(i) (i)
+#endif
+
 struct packed_sums {
 	uint64_t word[3], talk_ms;
 };
 
 static void begin_window(struct window *w, const struct packed_sums *sums, uint32_t from)
 {
-	memcpy(w->packed, sums->word, sizeof w->packed);
+	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
+		w->n[i] = ((const uint8_t *)sums->word)[BYTE_OF(i)];
 	w->talk_ms = sums->talk_ms;
 	w->from = (uint16_t)from;
 	w->lane = NULL;
@@ -71,7 +79,7 @@ static bool has_lanes(const struct deep *d, const struct window *w, uint32_t n)
 	if (!d->lanes || d->lanes->cnt != n)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (d->lanes->lane[i].ms != w[i].ms)
+		if (d->lanes->at[i].ms != w[i].ms)
 			return false;
 	return true;
 }
@@ -85,16 +93,17 @@ static void make_lanes(struct calls *h, const struct window *w, uint32_t n, int6
 	h->deep->lanes = h->deep->pieces.lanes = lanes_new(h, ms, n, clock_ms);
 }
 
-static void read_lane(const struct calls *h, struct window *w, struct lane *l)
+static void read_lane(const struct calls *h, struct window *w, const struct lane_place *at, struct lane *l)
 {
 	const struct pieces *p = &h->deep->pieces;
 	w->lane = l;
+	memcpy(w->n, l->n, sizeof l->n);
 	w->talk_ms = l->talk_ms;
-	w->from = l->from;
-	w->piece = l->piece;
-	w->wide = l->from == 0 && p->newest != NO_PIECE && p->piece[p->newest].last > l->edge;
+	w->from = at->from;
+	w->piece = at->piece;
+	w->wide = at->from == 0 && p->newest != NO_PIECE && p->piece[p->newest].last > at->edge;
 	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
-	w->cut = l->piece != NO_PIECE ? p->piece[l->piece].older : p->newest;
+	w->cut = at->piece != NO_PIECE ? p->piece[at->piece].older : p->newest;
 }
 
 void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms)
@@ -106,7 +115,7 @@ void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clo
 	if (!has_lanes(h->deep, w, n))
 		make_lanes(h, w, n, clock_ms);
 	for (uint32_t i = 0; i < n; i++)
-		read_lane(h, &w[i], &h->deep->lanes->lane[i]);
+		read_lane(h, &w[i], &h->deep->lanes->at[i], &h->deep->lanes->lane[i]);
 }
 
 /* ---- pieces ---- */
@@ -128,7 +137,7 @@ static void widen(struct window *w, const struct window *sums, uint16_t inside, 
 {
 	w->wide = true;
 	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
-		w->n[i] = sums->n[i] + (w->packed[i / 8] >> i % 8 * 8 & 0xff);
+		w->n[i] += sums->n[i];
 	w->talk_ms += sums->talk_ms;
 	w->min_start = sums->min_start;
 	w->max_start = sums->max_start;
@@ -160,7 +169,7 @@ static uint64_t distinct_in(const struct distinct *d, const struct window *w, ui
 	uint32_t n = recent_count(&d->recent, edge);
 	if (!w->lane || n <= DISTINCT_EXACT || !d->sketch)
 		return distinct_count(d, edge);
-	double estimate = lane_sketch_count(w->lane, which, d->sketch) + 0.5;
+	double estimate = lane_sketch_count(w->lane, edge, which, d->sketch) + 0.5;
 	return estimate > n ? (uint64_t)estimate : n;
 }
 
@@ -170,8 +179,9 @@ void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms)
 	if (!w->wide)
 		return;
 	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
-	uint64_t calls = window_count(w, COUNT_CALLS), regions = recent_count(&h->deep->regions, edge);
-	uint64_t callees = distinct_in(&h->deep->callees, w, 0, edge), numbers = distinct_in(&h->deep->callers, w, 1, edge);
+	uint64_t calls = w->n[COUNT_CALLS], regions = recent_count(&h->deep->regions, edge);
+	uint64_t callees = distinct_in(&h->deep->callees, w, 0, edge);
+	uint64_t numbers = h->has_callers ? distinct_in(&h->deep->callers, w, 1, edge) : 0;
 	w->n[COUNT_CALLEES] = callees < calls ? callees : calls;
 	w->n[COUNT_REGIONS] = regions < calls ? regions : calls;
 	w->n[COUNT_NUMBERS] = numbers < calls ? numbers : calls;
@@ -213,7 +223,7 @@ static void complete_gaps(struct calls *h, struct window *w)
 	const uint8_t *order = calls_by_start(h);
 	int64_t first = calls_start_ms(h, h->call + h->from + order[0]) - h->base_ms;
 	int64_t last = calls_start_ms(h, h->call + h->from + order[h->cnt - 1]) - h->base_ms;
-	uint64_t links = window_count(w, COUNT_CALLS) - 1;
+	uint64_t links = w->n[COUNT_CALLS] - 1;
 	if (w->piece != NO_PIECE) {
 		if (w->min_start == 0 || w->max_start == UINT32_MAX)
 			return; /* starts that lie too far off: what is linked has to do */

@@ -28,15 +28,6 @@ enum window_part { /* bits of `have` */
 		   PART_FLAGS = 128,
 };
 
-static inline uint64_t window_count(const struct window *w, uint32_t counter)
-{
-	if (counter >= COUNT_INCOMING)
-		return w->n[counter];
-	if (w->lane)
-		return counter - COUNT_CALLEES < 3u && w->wide ? w->n[counter] : w->lane->n[counter];
-	return w->wide ? w->n[counter] : w->packed[counter / 8] >> counter % 8 * 8 & 0xff;
-}
-
 /* Sums of n windows, in order of length, that end at as_of_ms: no earlier than the clock. */
 void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms);
 /* The same of the windows of a rule set at the clock, which are read after every call: kept as lanes from then on if the subject is deep. */
