@@ -249,6 +249,40 @@ static double run(const struct run *what)
 	return mean;
 }
 
+/* Every number makes ten calls, in random order: what replay holds in memory. Nothing is read. */
+static void run_memory(uint32_t numbers)
+{
+	struct table *t = table_new(0);
+	struct rusage usage;
+	int64_t from = cpu_ns();
+	seed = 1;
+	for (uint64_t done = 0; done < 10 * (uint64_t)numbers; done += BATCH) {
+		for (uint32_t i = 0; i < BATCH; i++) /* ten rounds, each a permutation of all numbers */
+			make(i, (uint32_t)((done + i) % numbers * UINT64_C(2654435761) % numbers),
+			     BEGIN_MS + (int64_t)(done * 10 / numbers) * DAY_MS / 20 + (int64_t)(roll() % DAY_MS), done + i);
+		for (uint32_t i = 0; i < BATCH; i++) {
+			bool late;
+			const struct cdr *c = &cdrs[i];
+			if (i + 24 < BATCH)
+				table_prefetch(t, cdrs[i + 24].caller_hash);
+			if (i + 16 < BATCH)
+				table_prefetch_subject(t, cdrs[i + 16].caller_hash);
+			if (i + 8 < BATCH)
+				table_prefetch_calls(t, cdrs[i + 8].caller_hash);
+			struct subject *s = table_find(t, c->calling_number, c->caller_hash);
+			if (!s)
+				s = table_add(t, c->calling_number, c->caller_hash, c->event_ms, -1);
+			(void)subject_add_call(t, s, c, 6 * HOUR_MS, &late);
+		}
+		table_clean(t);
+	}
+	getrusage(RUSAGE_SELF, &usage);
+	printf("bench_scoring_update_memory %.0f bytes/number (%llu numbers, %.0f MiB resident, %.0f ns/cdr with the making of it)\n",
+	       (double)table_bytes(t) / (double)table_subjects(t), (unsigned long long)table_subjects(t), (double)usage.ru_maxrss / 1024,
+	       (double)(cpu_ns() - from) / (10.0 * numbers));
+	table_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct run runs[] = {
@@ -266,5 +300,7 @@ int main(int argc, char **argv)
 		if (wanted)
 			run(&r);
 	}
+	if (argc > first && strcmp(argv[first], "memory") == 0)
+		run_memory(quick ? 2000000 : 10000000);
 	return 0;
 }
