@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 
 #define PAGE_BYTES ((size_t)64 << 10)
-#define CHUNK_BYTES ((size_t)2 << 20) /* what is asked of the heap: one huge page where there are such, for there is no order in what is looked up */
+#define CHUNK_BYTES \
+	((size_t)2 << 20) /* what is asked of the heap: one huge page where there are such, for there is no order in what is looked up */
 #define GRAIN ((size_t)16)
 #define BLOCK_MAX ((size_t)8 << 10) /* larger ones come from the heap */
 #define CLASSES (BLOCK_MAX / GRAIN + 1)

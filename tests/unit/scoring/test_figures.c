@@ -86,6 +86,60 @@ static void figures_beyond_are_those_of_the_calls_after_one_edge(void **state)
 	}
 }
 
+static void bounds_hold_for_adversarial_streams(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		struct shape shape;
+	} hard[] = {
+		{"bursts of calls of the same second, then silence",
+		 {.gap_ms = 5,
+		  .quantum_ms = 1000,
+		  .lasted_ms = 1000,
+		  .callees = 50,
+		  .callers = 9,
+		  .answered_a_1000 = 300,
+		  .jump_a_1000 = 8}},
+		{"a ten-hour call among thousands of short ones",
+		 {.gap_ms = 3000,
+		  .quantum_ms = 1,
+		  .lasted_ms = 4000,
+		  .long_a_1000 = 1,
+		  .callees = 3000,
+		  .callers = 9,
+		  .answered_a_1000 = 900}},
+		{"almost none answered",
+		 {.gap_ms = 2000, .quantum_ms = 1, .lasted_ms = 9000, .callees = 5000, .callers = 9, .answered_a_1000 = 5}},
+		{"numbers in sequence, all as long",
+		 {.gap_ms = 700,
+		  .quantum_ms = 1,
+		  .lasted_ms = 2000,
+		  .lasted_same = true,
+		  .callees = 5000,
+		  .run_a_1000 = 950,
+		  .callers = 9}},
+		{"a fifth late by up to a hundred places",
+		 {.gap_ms = 900,
+		  .late_a_1000 = 200,
+		  .late_places = 100,
+		  .quantum_ms = 1,
+		  .lasted_ms = 5000,
+		  .callees = 900,
+		  .callers = 9,
+		  .answered_a_1000 = 500}},
+	};
+	for (size_t k = 0; k < sizeof hard / sizeof hard[0]; k++) {
+		struct rig_errors e = {0};
+		for (uint64_t seed = 4001; seed <= 4003; seed++)
+			if (wanted(seed))
+				run_stream(seed, 6000, 400, false, &hard[k].shape, &e);
+		print_message("%s: ", hard[k].name);
+		print_errors(&e);
+		assert_true(e.calls <= 0.04 && e.answered <= 0.04 && e.talk <= 0.04);
+	}
+}
+
 /* ---- lanes ---- */
 
 #define KEPT (6 * FEATURE_CNT)
@@ -370,6 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_of_up_to_128_calls_are_exact),
 		cmocka_unit_test(figures_beyond_are_those_of_the_calls_after_one_edge),
+		cmocka_unit_test(bounds_hold_for_adversarial_streams),
 		cmocka_unit_test(figures_kept_with_each_call_equal_those_read_anew),
 		cmocka_unit_test(received_calls_are_exact_up_to_64_and_within_5_percent_beyond),
 		cmocka_unit_test(received_calls_later_than_the_clock_do_not_count_yet),
