@@ -307,6 +307,10 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 static int64_t get_time(struct reader *r, int64_t *ms)
 {
 	*ms = (int64_t)((uint64_t)*ms + (uint64_t)reader_zigzag(r));
+	if (*ms < -TIME_SANE_MS || *ms > TIME_SANE_MS) {
+		r->bad = true;
+		*ms = 0;
+	}
 	return *ms;
 }
 

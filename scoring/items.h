@@ -27,7 +27,8 @@ enum stream {
 
 #define STATE_ITEM_BYTES 64
 #define ORDER_ITEM_BYTES 16
-#define STATE_MAX 8192 /* of the rules stage's bytes; ARCHITECTURE says 4 KiB */
+#define TIME_SANE_MS (INT64_C(1) << 60) /* no stored time is farther from 1970 */
+#define STATE_MAX 8192                  /* of the rules stage's bytes; ARCHITECTURE says 4 KiB */
 
 /* A subject as streams. Borrows the subject, which must not change meanwhile. */
 struct items {

@@ -12,8 +12,6 @@
 
 #include <assert.h>
 
-#define TIME_SANE_MS (INT64_C(1) << 60) /* no stored time is farther from 1970 */
-
 enum {
 	HEAD_CLOCK = 1 << 0,
 	HEAD_FIRST_SEEN = 1 << 1,
