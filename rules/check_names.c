@@ -43,20 +43,16 @@ static bool qualified(const struct check *c, const struct node *n, char *out, si
 	uint32_t variable;
 	size_t at = bytes;
 	for (;; n = n->a) {
-		if (n->name.len + 1 > at)
+		if ((n->kind != NODE_NAME && n->kind != NODE_SELECT) || n->name.len + 1 > at)
 			return false;
 		if (at < bytes)
 			out[--at] = '.';
 		else
 			out[--at] = '\0';
-		if (n->name.len > at)
-			return false;
 		at -= n->name.len;
 		memcpy(out + at, n->name.p, n->name.len);
 		if (n->kind == NODE_NAME)
 			break;
-		if (n->kind != NODE_SELECT)
-			return false;
 	}
 	if (find_local(c, n, &variable))
 		return false;

@@ -26,31 +26,6 @@ static int order_double(double a, double b)
 	return a < b ? -1 : a > b ? 1 : a == b ? 0 : CEL_UNORDERED;
 }
 
-/* By value, without rounding either. */
-static int order_int_double(int64_t i, double d)
-{
-	if (d != d)
-		return CEL_UNORDERED;
-	if (d >= 0x1p63)
-		return -1;
-	if (d < -0x1p63)
-		return 1;
-	int64_t whole = (int64_t)d;
-	return i != whole ? order_int(i, whole) : order_double(0, d - (double)whole);
-}
-
-static int order_uint_double(uint64_t u, double d)
-{
-	if (d != d)
-		return CEL_UNORDERED;
-	if (d >= 0x1p64)
-		return -1;
-	if (d < 0)
-		return 1;
-	uint64_t whole = (uint64_t)d;
-	return u != whole ? order_uint(u, whole) : order_double(0, d - (double)whole);
-}
-
 static int order_int_uint(int64_t i, uint64_t u)
 {
 	return i < 0 ? -1 : order_uint((uint64_t)i, u);
@@ -61,6 +36,7 @@ static int turned(int order)
 	return order == CEL_UNORDERED ? order : -order;
 }
 
+/* Across the types by value; beside a double an int is rounded to one, as the language has it. */
 static int order_numbers(struct cel a, struct cel b)
 {
 	if (a.type > b.type)
@@ -68,9 +44,9 @@ static int order_numbers(struct cel a, struct cel b)
 	if (a.type == CEL_INT)
 		return b.type == CEL_INT    ? order_int(a.i, b.i)
 		       : b.type == CEL_UINT ? order_int_uint(a.i, b.u)
-					    : order_int_double(a.i, b.d);
+					    : order_double((double)a.i, b.d);
 	if (a.type == CEL_UINT)
-		return b.type == CEL_UINT ? order_uint(a.u, b.u) : order_uint_double(a.u, b.d);
+		return b.type == CEL_UINT ? order_uint(a.u, b.u) : order_double((double)a.u, b.d);
 	return order_double(a.d, b.d);
 }
 
@@ -155,43 +131,17 @@ const struct cel *cel_find(struct cel map, struct cel key, int64_t *budget)
 
 /* ---- UTF-8 ---- */
 
-/* Length of the sequence that begins at p and its code point; 0 if it is none. */
-static uint32_t decode(const unsigned char *p, size_t left, uint32_t *code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-	if (n == 0 || n > left)
-		return 0;
-	uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-	for (uint32_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	*code = c;
-	return n;
-}
-
 uint32_t utf8_next(const char **p, const char *end)
 {
-	uint32_t code = 0xfffd;
-	uint32_t n = decode((const unsigned char *)*p, (size_t)(end - *p), &code);
+	const unsigned char *c = (const unsigned char *)*p;
+	size_t n = utf8_length(c, (size_t)(end - *p));
 	*p += n ? n : 1;
+	if (n == 0)
+		return 0xfffd;
+	uint32_t code = n == 1 ? c[0] : c[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++)
+		code = code << 6 | (c[i] & 0x3f);
 	return code;
-}
-
-bool utf8_valid(struct slice s)
-{
-	uint32_t code;
-	for (uint32_t i = 0; i < s.len;) {
-		uint32_t n = decode((const unsigned char *)s.p + i, s.len - i, &code);
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
 }
 
 uint32_t utf8_put(char *out, uint32_t c)

@@ -3,7 +3,7 @@
 #ifndef RINGFENCE_RULES_VALUE_H
 #define RINGFENCE_RULES_VALUE_H
 
-#include "base/slice.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 
@@ -105,7 +105,6 @@ static inline bool cel_is_key(uint32_t type)
 
 /* The code point at *p, which moves on; a byte that is not UTF-8 is U+FFFD by itself. */
 uint32_t utf8_next(const char **p, const char *end);
-bool utf8_valid(struct slice s);
 uint32_t utf8_put(char *out, uint32_t code); /* 1 to 4 bytes */
 
 #endif
