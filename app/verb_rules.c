@@ -12,17 +12,16 @@
 #define BINDINGS_MAX 1000
 #define STEPS_MAX 1000000
 
-static const char help[] =
-	"usage: ringfence rules check FILE...\n"
-	"       ringfence rules eval\n"
-	"\n"
-	"check  loads rule files and tells every error with file, line and column. Exit 1 if there is one.\n"
-	"eval   evaluates expressions: one JSON object a line on standard input,\n"
-	"         {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
-	"       one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
-	"       Values are in the JSON form of cel.expr.Value.\n"
-	"\n"
-	"example: echo '{\"expr\": \"[1, 2, 3].exists(n, n > 2)\"}' | ringfence rules eval\n";
+static const char help[] = "usage: ringfence rules check FILE...\n"
+			   "       ringfence rules eval\n"
+			   "\n"
+			   "check  loads rule files and tells every error with file, line and column. Exit 1 if there is one.\n"
+			   "eval   evaluates expressions: one JSON object a line on standard input,\n"
+			   "         {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
+			   "       one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
+			   "       Values are in the JSON form of cel.expr.Value.\n"
+			   "\n"
+			   "example: echo '{\"expr\": \"[1, 2, 3].exists(n, n > 2)\"}' | ringfence rules eval\n";
 
 /* ---- check ---- */
 
@@ -94,8 +93,8 @@ static bool evaluate(struct eval *e, const cJSON *line, struct cel *value, struc
 		return false;
 	}
 	bool ok = !read_bindings(e, cJSON_GetObjectItemCaseSensitive(line, "bindings"), &names);
-	if (ok && expr_compile(value_json_text(expr->valuestring, &e->arena), (struct place){.file = "expr", .line = 1, .column = 1}, &e->arena, &names, &program,
-			       &problems)) {
+	if (ok && expr_compile(value_json_text(expr->valuestring, &e->arena), (struct place){.file = "expr", .line = 1, .column = 1},
+			       &e->arena, &names, &program, &problems)) {
 		why = arena_copy(&e->arena, buf_slice(&problems)).p;
 		ok = false;
 	}

@@ -147,7 +147,14 @@ enum cel_type overload_type(char letter);
 
 /* ---- the subject and the call (names.c) ---- */
 
-enum subject_field { SUBJECT_FIELD_NUMBER, SUBJECT_FIELD_ACCOUNT, SUBJECT_FIELD_TRUNK, SUBJECT_FIELD_COUNTRY, SUBJECT_FIELD_REGION, SUBJECT_FIELD_CNT };
+enum subject_field {
+	SUBJECT_FIELD_NUMBER,
+	SUBJECT_FIELD_ACCOUNT,
+	SUBJECT_FIELD_TRUNK,
+	SUBJECT_FIELD_COUNTRY,
+	SUBJECT_FIELD_REGION,
+	SUBJECT_FIELD_CNT
+};
 
 const char *subject_field_name(enum subject_field f);
 struct cel subject_field_get(const struct expr_input *in, enum subject_field f);

@@ -330,7 +330,8 @@ static bool to_timestamp(struct call_of *c, struct cel v)
 	if (v.type == CEL_INT)
 		return cel_timestamp_make(v.i, 0, &t) ? is(c, t) : fail(c, "time out of range");
 	if (v.type == CEL_STRING)
-		return cel_timestamp_parse(cel_slice(v), &t) ? is(c, t) : fail(c, "this text is no time in RFC 3339 between the years 1 and 9999");
+		return cel_timestamp_parse(cel_slice(v), &t) ? is(c, t)
+							     : fail(c, "this text is no time in RFC 3339 between the years 1 and 9999");
 	return false;
 }
 

@@ -135,8 +135,8 @@ static int64_t parse_unit(const char **p, const char *end)
 	static const struct {
 		const char *name;
 		int64_t nanos;
-	} units[] = {{"ns", 1},         {"us", 1000},   {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000}, {"ms", 1000000},
-		     {"s", 1000000000}, {"m", 60 * NANOS}, {"h", 3600 * NANOS}};
+	} units[] = {{"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},
+		     {"ms", 1000000}, {"s", 1000000000}, {"m", 60 * NANOS},   {"h", 3600 * NANOS}};
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		size_t n = strlen(units[i].name);
 		if ((size_t)(end - *p) >= n && memcmp(*p, units[i].name, n) == 0) {
@@ -203,8 +203,7 @@ uint32_t cel_duration_format(struct cel d, char out[CEL_TIME_TEXT_BYTES])
 bool cel_duration_between(struct cel from, struct cel to, struct cel *out)
 {
 	int64_t nanos;
-	if (__builtin_mul_overflow(to.i - from.i, NANOS, &nanos) ||
-	    __builtin_add_overflow(nanos, (int64_t)to.n - (int64_t)from.n, &nanos))
+	if (__builtin_mul_overflow(to.i - from.i, NANOS, &nanos) || __builtin_add_overflow(nanos, (int64_t)to.n - (int64_t)from.n, &nanos))
 		return false;
 	*out = (struct cel){.type = CEL_DURATION, .i = nanos};
 	return true;

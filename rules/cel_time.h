@@ -10,19 +10,19 @@
 
 bool cel_timestamp_make(int64_t seconds, int64_t nanos, struct cel *out); /* nanos: any; false: out of range */
 struct cel cel_timestamp_ms(int64_t ms);
-bool cel_timestamp_parse(struct slice text, struct cel *out);                          /* RFC 3339 */
-uint32_t cel_timestamp_format(struct cel t, char out[CEL_TIME_TEXT_BYTES]);            /* the shortest fraction, Z */
-bool cel_duration_parse(struct slice text, struct cel *out);                           /* "-1h2m3.5s", "10ms", "7us", "3ns", "0" */
-uint32_t cel_duration_format(struct cel d, char out[CEL_TIME_TEXT_BYTES]);             /* "3.5s" */
-bool cel_duration_between(struct cel from, struct cel to, struct cel *out);            /* to - from */
+bool cel_timestamp_parse(struct slice text, struct cel *out);                           /* RFC 3339 */
+uint32_t cel_timestamp_format(struct cel t, char out[CEL_TIME_TEXT_BYTES]);             /* the shortest fraction, Z */
+bool cel_duration_parse(struct slice text, struct cel *out);                            /* "-1h2m3.5s", "10ms", "7us", "3ns", "0" */
+uint32_t cel_duration_format(struct cel d, char out[CEL_TIME_TEXT_BYTES]);              /* "3.5s" */
+bool cel_duration_between(struct cel from, struct cel to, struct cel *out);             /* to - from */
 bool cel_timestamp_add(struct cel t, struct cel duration, bool minus, struct cel *out); /* false: out of range */
 
 /* The parts of a time that getters give. */
 enum time_part {
 	PART_YEAR,
-	PART_MONTH,  /* from 0 */
-	PART_DAY,    /* of the month, from 1 */
-	PART_DAY_0,  /* of the month, from 0 */
+	PART_MONTH,   /* from 0 */
+	PART_DAY,     /* of the month, from 1 */
+	PART_DAY_0,   /* of the month, from 0 */
 	PART_WEEKDAY, /* 0: Sunday */
 	PART_YEARDAY, /* from 0 */
 	PART_HOURS,

@@ -57,7 +57,9 @@ static const struct type *join(const struct type *a, const struct type *b)
 {
 	if (!a || a == b)
 		return b;
-	return a->kind == b->kind && (a->kind != CEL_LIST && a->kind != CEL_MAP) ? a : a->kind == b->kind ? type_of(a->kind) : type_of(CEL_DYN);
+	return a->kind == b->kind && (a->kind != CEL_LIST && a->kind != CEL_MAP) ? a
+	       : a->kind == b->kind                                              ? type_of(a->kind)
+										 : type_of(CEL_DYN);
 }
 
 const struct type *type_of_value(struct check *c, struct cel v)
@@ -160,7 +162,7 @@ static bool unknown_function(struct check *c, struct node *n, bool known)
 	near = known ? NULL : nearest_name(n->name, names, cnt);
 	if (known)
 		expr_fail(c->s, n->at, SLICE_FMT "() does not go with %u argument%s%s", SLICE_ARG(n->name), n->arg_cnt,
-			  n->arg_cnt == 1 ? "" : "s", n->a ? "" : ", or is called as x." );
+			  n->arg_cnt == 1 ? "" : "s", n->a ? "" : ", or is called as x.");
 	else
 		expr_fail(c->s, n->at, "'" SLICE_FMT "()' is not a function%s%s%s", SLICE_ARG(n->name), near ? "; did you mean '" : "",
 			  near ? near : "", near ? "()'?" : "");
@@ -250,7 +252,8 @@ static bool check_arithmetic(struct check *c, struct node *n)
 	if (t != CEL_ERROR)
 		return true;
 	if (cel_numeric(a) && cel_numeric(b) && a != b)
-		return mismatch(c, n, "'" SLICE_FMT "' needs two ints or two doubles, not %s and %s: write 10.0 in place of 10, or double(x)",
+		return mismatch(c, n,
+				"'" SLICE_FMT "' needs two ints or two doubles, not %s and %s: write 10.0 in place of 10, or double(x)",
 				SLICE_ARG(n->name), type_name(a), type_name(b));
 	return mismatch(c, n, "'" SLICE_FMT "' does not go with %s and %s", SLICE_ARG(n->name), type_name(a), type_name(b));
 }
@@ -277,7 +280,8 @@ static bool check_relation(struct check *c, struct node *n)
 
 static bool check_in(struct check *c, struct node *n)
 {
-	enum cel_type in = n->b->type->kind, of = in == CEL_MAP ? key_of(n->b->type)->kind : type_element(n->b->type)->kind, a = n->a->type->kind;
+	enum cel_type in = n->b->type->kind, of = in == CEL_MAP ? key_of(n->b->type)->kind : type_element(n->b->type)->kind,
+		      a = n->a->type->kind;
 	type_set(n, type_of(CEL_BOOL), n->a->fails || n->b->fails || (in != CEL_LIST && in != CEL_MAP));
 	if (in != CEL_LIST && in != CEL_MAP && in != CEL_DYN)
 		return mismatch(c, n, "'in' needs a list or a map on its right, not %s", type_name(in));
@@ -310,10 +314,10 @@ static bool check_sign(struct check *c, struct node *n)
 	if (!check_node(c, n->a))
 		return false;
 	enum cel_type a = n->a->type->kind;
-	bool not = n->kind == NODE_NOT, goes = not? a == CEL_BOOL : a == CEL_INT || a == CEL_DOUBLE;
-	type_set(n, not? type_of(CEL_BOOL) : goes ? n->a->type : type_of(CEL_DYN), n->a->fails || !goes || a == CEL_INT);
+	bool not = n->kind == NODE_NOT, goes = not ? a == CEL_BOOL : a == CEL_INT || a == CEL_DOUBLE;
+	type_set(n, not ? type_of(CEL_BOOL) : goes ? n->a->type : type_of(CEL_DYN), n->a->fails || !goes || a == CEL_INT);
 	if (!goes && a != CEL_DYN)
-		return mismatch(c, n, "'%c' does not go with %s", not? '!' : '-', type_name(a));
+		return mismatch(c, n, "'%c' does not go with %s", not ? '!' : '-', type_name(a));
 	return true;
 }
 
@@ -387,7 +391,7 @@ static bool check_loop(struct check *c, struct node *n)
 		return false;
 	bool condition = !n->b || n->b->type->kind == CEL_BOOL;
 	type_set(n, type_of_loop(c, n, &s),
-	    n->a->fails || (range != CEL_LIST && range != CEL_MAP) || !condition || (n->b && n->b->fails) || (n->c && n->c->fails));
+		 n->a->fails || (range != CEL_LIST && range != CEL_MAP) || !condition || (n->b && n->b->fails) || (n->c && n->c->fails));
 	if (range != CEL_LIST && range != CEL_MAP && range != CEL_DYN)
 		return mismatch(c, n, SLICE_FMT "() goes over a list or a map, not %s", SLICE_ARG(n->name), type_name(range));
 	if (!condition && !type_is_dyn(n->b))

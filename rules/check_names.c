@@ -359,4 +359,3 @@ bool check_in_list(struct check *c, struct node *n)
 		return mismatch(c, n->a, "in_list() looks for a string, not %s", type_name(n->a->type->kind));
 	return true;
 }
-

@@ -90,15 +90,15 @@ static bool is_condition(const struct node *n)
 
 static enum op2 mirrored(enum op2 op)
 {
-	static const enum op2 other[] = {[OP2_EQ] = OP2_EQ, [OP2_NE] = OP2_NE, [OP2_LT] = OP2_GT,
-					 [OP2_LE] = OP2_GE, [OP2_GT] = OP2_LT, [OP2_GE] = OP2_LE};
+	static const enum op2 other[] = {
+		[OP2_EQ] = OP2_EQ, [OP2_NE] = OP2_NE, [OP2_LT] = OP2_GT, [OP2_LE] = OP2_GE, [OP2_GT] = OP2_LT, [OP2_GE] = OP2_LE};
 	return other[op];
 }
 
 static enum op2 opposite(enum op2 op)
 {
-	static const enum op2 other[] = {[OP2_EQ] = OP2_NE, [OP2_NE] = OP2_EQ, [OP2_LT] = OP2_GE,
-					 [OP2_LE] = OP2_GT, [OP2_GT] = OP2_LE, [OP2_GE] = OP2_LT};
+	static const enum op2 other[] = {
+		[OP2_EQ] = OP2_NE, [OP2_NE] = OP2_EQ, [OP2_LT] = OP2_GE, [OP2_LE] = OP2_GT, [OP2_GT] = OP2_LE, [OP2_GE] = OP2_LT};
 	return other[op];
 }
 
@@ -127,7 +127,8 @@ static bool as_double(struct cel v, double *d)
 {
 	const int64_t exact = INT64_C(1) << 53;
 	*d = v.type == CEL_DOUBLE ? v.d : v.type == CEL_INT ? (double)v.i : (double)v.u;
-	return v.type == CEL_DOUBLE || (v.type == CEL_INT && v.i <= exact && v.i >= -exact) || (v.type == CEL_UINT && v.u <= (uint64_t)exact);
+	return v.type == CEL_DOUBLE || (v.type == CEL_INT && v.i <= exact && v.i >= -exact) ||
+	       (v.type == CEL_UINT && v.u <= (uint64_t)exact);
 }
 
 static void note_figure(struct emit *e, const struct node *n)
@@ -389,33 +390,42 @@ static void push(struct emit *e, const struct node *n, enum op op, uint32_t b)
 	moved(e, n, 1);
 }
 
-static void value(struct emit *e, struct node *n)
+/* What is one step that pushes. */
+static bool pushed(struct emit *e, const struct node *n)
 {
-	if (e->s->failed)
-		return;
 	switch (n->kind) {
 	case NODE_VALUE:
 		push(e, n, OP_CONST, constant(e, n->value));
-		return;
+		return true;
 	case NODE_FIGURE:
 		note_figure(e, n);
 		push(e, n, OP_FIGURE, n->slot);
-		return;
+		return true;
 	case NODE_SUBJECT:
 		push(e, n, OP_SUBJECT, n->slot);
-		return;
+		return true;
 	case NODE_FIELD:
 		push(e, n, OP_FIELD, n->slot);
-		return;
+		return true;
 	case NODE_HAS_FIELD:
 		push(e, n, OP_HAS_FIELD, n->slot);
-		return;
+		return true;
 	case NODE_LOCAL:
 		push(e, n, OP_LOCAL, n->b->base + LOOP_FIRST + n->slot);
-		return;
+		return true;
 	case NODE_FAIL:
 		push(e, n, OP_FAIL, constant(e, cel_error(n->error)));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void value(struct emit *e, struct node *n)
+{
+	if (e->s->failed || pushed(e, n))
 		return;
+	switch (n->kind) {
 	case NODE_NOT:
 		unary(e, n, OP_NOT, 0);
 		return;
@@ -458,8 +468,8 @@ static void value(struct emit *e, struct node *n)
 	case NODE_LOOP:
 		loop(e, n);
 		return;
-	case NODE_NAME: /* the checker left none */
-		break;
+	default: /* the checker left no names */
+		return;
 	}
 }
 

@@ -21,33 +21,33 @@ struct cel subject_field_get(const struct expr_input *in, enum subject_field f)
 enum form { FORM_TEXT, FORM_TIME, FORM_DURATION, FORM_CODE, FORM_WORD, FORM_LETTER };
 
 /* canonical name, type, form, member, words of an enum */
-#define FIELDS(X)                                                                               \
-	X("record_id", STRING, TEXT, record_id, NULL)                                           \
-	X("record_type", STRING, WORD, record_type, record_types)                               \
-	X("call_id", STRING, TEXT, call_id, NULL)                                               \
-	X("direction", STRING, WORD, direction, directions)                                     \
-	X("calling_number", STRING, TEXT, calling_number, NULL)                                 \
-	X("calling_number_raw", STRING, TEXT, calling_number_raw, NULL)                         \
-	X("calling_presentation", STRING, WORD, presentation, presentations)                    \
-	X("called_number", STRING, TEXT, called_number, NULL)                                   \
-	X("called_number_raw", STRING, TEXT, called_number_raw, NULL)                           \
-	X("start_time", TIMESTAMP, TIME, start_ms, NULL)                                        \
-	X("ring_time", TIMESTAMP, TIME, ring_at_ms, NULL)                                       \
-	X("answer_time", TIMESTAMP, TIME, answer_ms, NULL)                                      \
-	X("end_time", TIMESTAMP, TIME, end_ms, NULL)                                            \
-	X("duration_ms", INT, DURATION, duration_ms, NULL)                                      \
-	X("billable_ms", INT, DURATION, billable_ms, NULL)                                      \
-	X("ring_ms", INT, DURATION, given_ring_ms, NULL)                                        \
-	X("disposition", STRING, WORD, disposition, dispositions)                               \
-	X("q850_cause", INT, CODE, q850_cause, NULL)                                            \
-	X("sip_status", INT, CODE, sip_status, NULL)                                            \
-	X("sip_reason", STRING, TEXT, sip_reason, NULL)                                         \
-	X("release_party", STRING, WORD, release_party, release_parties)                        \
-	X("stir_attest", STRING, LETTER, stir_attest, NULL)                                     \
-	X("stir_verstat", STRING, WORD, stir_verstat, verstats)                                 \
-	X("stir_origid", STRING, TEXT, stir_origid, NULL)                                       \
-	X("ingress_trunk", STRING, TEXT, ingress_trunk, NULL)                                   \
-	X("account_id", STRING, TEXT, account_id, NULL)                                         \
+#define FIELDS(X)                                                            \
+	X("record_id", STRING, TEXT, record_id, NULL)                        \
+	X("record_type", STRING, WORD, record_type, record_types)            \
+	X("call_id", STRING, TEXT, call_id, NULL)                            \
+	X("direction", STRING, WORD, direction, directions)                  \
+	X("calling_number", STRING, TEXT, calling_number, NULL)              \
+	X("calling_number_raw", STRING, TEXT, calling_number_raw, NULL)      \
+	X("calling_presentation", STRING, WORD, presentation, presentations) \
+	X("called_number", STRING, TEXT, called_number, NULL)                \
+	X("called_number_raw", STRING, TEXT, called_number_raw, NULL)        \
+	X("start_time", TIMESTAMP, TIME, start_ms, NULL)                     \
+	X("ring_time", TIMESTAMP, TIME, ring_at_ms, NULL)                    \
+	X("answer_time", TIMESTAMP, TIME, answer_ms, NULL)                   \
+	X("end_time", TIMESTAMP, TIME, end_ms, NULL)                         \
+	X("duration_ms", INT, DURATION, duration_ms, NULL)                   \
+	X("billable_ms", INT, DURATION, billable_ms, NULL)                   \
+	X("ring_ms", INT, DURATION, given_ring_ms, NULL)                     \
+	X("disposition", STRING, WORD, disposition, dispositions)            \
+	X("q850_cause", INT, CODE, q850_cause, NULL)                         \
+	X("sip_status", INT, CODE, sip_status, NULL)                         \
+	X("sip_reason", STRING, TEXT, sip_reason, NULL)                      \
+	X("release_party", STRING, WORD, release_party, release_parties)     \
+	X("stir_attest", STRING, LETTER, stir_attest, NULL)                  \
+	X("stir_verstat", STRING, WORD, stir_verstat, verstats)              \
+	X("stir_origid", STRING, TEXT, stir_origid, NULL)                    \
+	X("ingress_trunk", STRING, TEXT, ingress_trunk, NULL)                \
+	X("account_id", STRING, TEXT, account_id, NULL)                      \
 	X("tenant_id", STRING, TEXT, tenant_id, NULL)
 
 #define X(n) #n,

@@ -184,8 +184,9 @@ static struct node *call(struct expr *s, struct node *target, struct slice name,
 /* Words that are no names. The first four are never; the others may be fields. */
 static bool reserved(struct slice t, bool field)
 {
-	static const char *const words[] = {"true",  "false",    "null", "in",     "as",   "break", "const",   "continue",  "else",  "for",  "function",
-					    "if", "import", "let",  "loop", "package", "namespace", "return", "var", "void", "while"};
+	static const char *const words[] = {"true",     "false",   "null",      "in",       "as",  "break",  "const",
+					    "continue", "else",    "for",       "function", "if",  "import", "let",
+					    "loop",     "package", "namespace", "return",   "var", "void",   "while"};
 	for (size_t i = 0; i < (field ? 4 : sizeof words / sizeof words[0]); i++)
 		if (slice_is(t, words[i]))
 			return true;
@@ -294,9 +295,9 @@ static struct node *unary(struct expr *s)
 	const char *at = s->text.p;
 	bool not = is_op(s, "!"), minus = is_op(s, "-");
 	uint32_t signs = 0;
-	if (!not && !minus)
+	if (!not &&!minus)
 		return member(s);
-	for (; accept(s, not? "!" : "-"); signs++)
+	for (; accept(s, not ? "!" : "-"); signs++)
 		;
 	if (minus && s->token == T_VALUE && (s->value.type == CEL_INT || s->value.type == CEL_DOUBLE)) {
 		if (s->value.type == CEL_INT && s->value.i != INT64_MIN)
@@ -317,7 +318,7 @@ static struct node *unary(struct expr *s)
 		n = member(s);
 	}
 	for (signs = signs > 2 ? 2 - signs % 2 : signs; n && signs > 0; signs--) {
-		struct node *sign = node(s, not? NODE_NOT : NODE_NEGATE, at);
+		struct node *sign = node(s, not ? NODE_NOT : NODE_NEGATE, at);
 		sign->a = n;
 		n = above(s, sign);
 	}

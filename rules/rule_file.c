@@ -241,11 +241,8 @@ static void compile(struct file *f, const struct yaml_node *n)
 {
 	struct rule *r = f->rule;
 	struct place at = {.file = f->name, .line = n->line, .column = n->column, .yaml = from_mark(f, n)};
-	const struct expr_names names = {.slots = &f->rules->slots,
-					 .values = r->params,
-					 .value_cnt = r->param_cnt,
-					 .labels = r->labels,
-					 .label_cnt = r->label_cnt};
+	const struct expr_names names = {
+		.slots = &f->rules->slots, .values = r->params, .value_cnt = r->param_cnt, .labels = r->labels, .label_cnt = r->label_cnt};
 	if (expr_compile(r->expr, at, &f->rules->arena, &names, &r->program, f->problems)) {
 		f->failed = true;
 	} else if (r->program.type != CEL_BOOL) {
@@ -278,8 +275,8 @@ static bool param_value(struct file *f, const struct yaml_node *n, struct cel *o
 /* A parameter would hide what rules name: refused. */
 static bool is_taken(struct slice name)
 {
-	static const char *const words[] = {"number", "account", "trunk", "country", "region", "labels", "call",	"true",
-					    "false",  "null",	 "in",	  "int",     "uint",   "double", "bool", "string"};
+	static const char *const words[] = {"number", "account", "trunk", "country", "region", "labels", "call", "true",
+					    "false",  "null",    "in",    "int",     "uint",   "double", "bool", "string"};
 	enum feature feature;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (slice_is(name, words[i]))
@@ -300,10 +297,11 @@ static void read_params(struct file *f, const struct yaml_node *map)
 	for (const struct yaml_node *n = map->first; n; n = n->next) {
 		struct expr_name *p = &params[r->param_cnt];
 		if (!identifier(n->key) || n->key.len > RULE_NAME_MAX)
-			problem(f, n->key_line, n->key_column, "params: \"%.120s\" is not a name of letters, digits and '_', at most %d bytes",
-				n->key.p, RULE_NAME_MAX);
+			problem(f, n->key_line, n->key_column,
+				"params: \"%.120s\" is not a name of letters, digits and '_', at most %d bytes", n->key.p, RULE_NAME_MAX);
 		else if (is_taken(n->key))
-			problem(f, n->key_line, n->key_column, "params: %s means something else in expressions; choose another name", n->key.p);
+			problem(f, n->key_line, n->key_column, "params: %s means something else in expressions; choose another name",
+				n->key.p);
 		else if (!param_value(f, n, &p->value))
 			problem(f, n->line, n->column, "params: %s is a number, true, false or a text", n->key.p);
 		else {

@@ -61,7 +61,7 @@ struct rules_subject {
 	enum subject_kind kind;
 	struct slice account, trunk;  /* in, for rules that name them; absent: those of the call, "" at a timer */
 	struct slice country, region; /* in, for rules that name them; absent: "" */
-	const uint8_t *state; /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
+	const uint8_t *state;         /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
 	uint32_t state_len;
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */

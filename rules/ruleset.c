@@ -41,6 +41,12 @@ void rules_seal(struct rules *r)
 	for (uint32_t i = 0; i < r->cnt; i++)
 		r->keys[i] = (struct rule_key){r->rules[i].fingerprint, i};
 	qsort(r->keys, r->cnt, sizeof *r->keys, by_fingerprint);
+	if (r->bare)
+		return;
+	const struct program **programs = arena_alloc(&r->arena, (r->cnt + 1) * sizeof(struct program *));
+	for (uint32_t i = 0; i < r->cnt; i++)
+		programs[i] = &r->rules[i].program;
+	chain_make(programs, r->cnt, &r->arena, &r->chain);
 }
 
 uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint)

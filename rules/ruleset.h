@@ -45,8 +45,9 @@ struct rules {
 	struct slots slots;
 	struct rule *rules; /* owned */
 	uint32_t cnt, cap;
-	struct rule_key *keys; /* owned; sorted, for rules_find */
-	bool bare;             /* expressions without rules: for rules_value alone */
+	struct rule_key *keys;   /* owned; sorted, for rules_find */
+	struct chain chain;      /* all conditions; not of a bare set */
+	bool bare;               /* expressions without rules: for rules_value alone */
 	struct machine *machine; /* owned; bare: what they run on */
 };
 

@@ -168,14 +168,13 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 		   int64_t now_ms)
 {
 	uint32_t first = 0;
-	subject->changed = false; /* the judging of calls by phase comes with a later part */
+	subject->changed = false;                       /* the judging of calls by phase comes with a later part */
 	if (subject->kind != SUBJECT_NUMBER || r->bare) /* rules on cohorts come with a later part */
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call);
 	if (subject->state_len == 0) {
-		while (first < r->cnt && !rule_holds(s, r, first))
-			first++;
+		first = chain_next(&r->chain, 0, &s->machine, &s->input, s->errors);
 		if (first == r->cnt)
 			return;
 	}

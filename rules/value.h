@@ -8,20 +8,20 @@
 #include <stdint.h>
 
 /* tag, name as type() and messages say it */
-#define CEL_TYPES(X)                                \
-	X(ERROR, "error")                           \
-	X(NULL, "null_type")                        \
-	X(BOOL, "bool")                             \
-	X(INT, "int")                               \
-	X(UINT, "uint")                             \
-	X(DOUBLE, "double")                         \
-	X(STRING, "string")                         \
-	X(BYTES, "bytes")                           \
-	X(LIST, "list")                             \
-	X(MAP, "map")                               \
-	X(TIMESTAMP, "google.protobuf.Timestamp")   \
-	X(DURATION, "google.protobuf.Duration")     \
-	X(TYPE, "type")                             \
+#define CEL_TYPES(X)                              \
+	X(ERROR, "error")                         \
+	X(NULL, "null_type")                      \
+	X(BOOL, "bool")                           \
+	X(INT, "int")                             \
+	X(UINT, "uint")                           \
+	X(DOUBLE, "double")                       \
+	X(STRING, "string")                       \
+	X(BYTES, "bytes")                         \
+	X(LIST, "list")                           \
+	X(MAP, "map")                             \
+	X(TIMESTAMP, "google.protobuf.Timestamp") \
+	X(DURATION, "google.protobuf.Duration")   \
+	X(TYPE, "type")                           \
 	X(DYN, "dyn") /* of a checked expression: known only when it runs */
 
 enum cel_type {

@@ -92,12 +92,12 @@ static enum err read_double(const cJSON *v, struct cel *out)
 
 static int base64_digit(char c)
 {
-	return c >= 'A' && c <= 'Z'    ? c - 'A'
-	       : c >= 'a' && c <= 'z'  ? c - 'a' + 26
-	       : c >= '0' && c <= '9'  ? c - '0' + 52
-	       : c == '+' || c == '-'  ? 62
-	       : c == '/' || c == '_'  ? 63
-				       : -1;
+	return c >= 'A' && c <= 'Z'   ? c - 'A'
+	       : c >= 'a' && c <= 'z' ? c - 'a' + 26
+	       : c >= '0' && c <= '9' ? c - '0' + 52
+	       : c == '+' || c == '-' ? 62
+	       : c == '/' || c == '_' ? 63
+				      : -1;
 }
 
 static enum err read_bytes(const cJSON *v, struct arena *a, struct cel *out)
@@ -311,10 +311,10 @@ static void put_time(struct cel v, struct buf *out)
 
 void value_to_json(struct cel v, struct buf *out)
 {
-	static const char *const kinds[] = {[CEL_NULL] = "nullValue",	  [CEL_BOOL] = "boolValue",	   [CEL_INT] = "int64Value",
-					    [CEL_UINT] = "uint64Value",	  [CEL_DOUBLE] = "doubleValue",	   [CEL_STRING] = "stringValue",
-					    [CEL_BYTES] = "bytesValue",	  [CEL_LIST] = "listValue",	   [CEL_MAP] = "mapValue",
-					    [CEL_TYPE] = "typeValue",	  [CEL_TIMESTAMP] = "objectValue", [CEL_DURATION] = "objectValue"};
+	static const char *const kinds[] = {[CEL_NULL] = "nullValue",   [CEL_BOOL] = "boolValue",        [CEL_INT] = "int64Value",
+					    [CEL_UINT] = "uint64Value", [CEL_DOUBLE] = "doubleValue",    [CEL_STRING] = "stringValue",
+					    [CEL_BYTES] = "bytesValue", [CEL_LIST] = "listValue",        [CEL_MAP] = "mapValue",
+					    [CEL_TYPE] = "typeValue",   [CEL_TIMESTAMP] = "objectValue", [CEL_DURATION] = "objectValue"};
 	buf_printf(out, "{\"%s\":", kinds[v.type]);
 	switch (v.type) {
 	case CEL_BOOL:

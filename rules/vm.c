@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine: a switch over the steps with a stack. program_run() itself holds what conditions over figures need: comparisons and jumps; all else is
- * a call away and may use the arena.
+/* The machine: a switch over the steps with a stack. A rule over figures alone is comparisons and jumps: these program_run() does itself, without a
+ * stack and without the arena. It goes over to the full machine at the first step of another kind.
  *
  * An error is not a value that every step looks for: it goes to the nearest handler, where it is pushed to be absorbed, or ends the program. Used up
  * steps end it whatever stands around. Steps are counted where a program can be long: loops, texts, lists; the rest is bounded by its length. */
-#include "rules/program.h"
+#include "rules/vm.h"
 
 #include "rules/ast.h"
-#include "rules/cel_time.h"
 
 #include <assert.h>
-#include <math.h>
-
-struct run {
-	const struct program *p;
-	struct machine *m;
-	const struct expr_input *in;
-	struct cel *stack, *top; /* top: the next free place */
-	const char *error;
-};
-
-static const char no_overload[] = "no such overload";
 
 void machine_init(struct machine *m, int64_t steps_max)
 {
@@ -43,215 +31,6 @@ void *machine_alloc(struct machine *m, size_t bytes)
 {
 	m->steps -= (int64_t)(bytes / 16) + 1;
 	return m->steps < 0 ? NULL : arena_alloc(&m->arena, bytes);
-}
-
-static bool fail(struct run *r, const char *text)
-{
-	r->error = text;
-	return false;
-}
-
-static inline const struct value *figure(struct figures *f, uint32_t slot)
-{
-	if (!(f->filled[slot / 64] >> (slot % 64) & 1))
-		f->fill(f, slot);
-	return &f->values[slot];
-}
-
-/* ---- arithmetic: x op y into *x ---- */
-
-static bool arithmetic_int(struct run *r, enum op op, struct cel *x, int64_t y)
-{
-	bool over = false;
-	if (op == OP_ADD)
-		over = __builtin_add_overflow(x->i, y, &x->i);
-	else if (op == OP_SUB)
-		over = __builtin_sub_overflow(x->i, y, &x->i);
-	else if (op == OP_MUL)
-		over = __builtin_mul_overflow(x->i, y, &x->i);
-	else if (y == 0)
-		return fail(r, op == OP_DIV ? "division by zero" : "modulus by zero");
-	else if (y == -1 && x->i == INT64_MIN)
-		over = true;
-	else
-		x->i = op == OP_DIV ? x->i / y : x->i % y;
-	return !over || fail(r, "integer overflow");
-}
-
-static bool arithmetic_uint(struct run *r, enum op op, struct cel *x, uint64_t y)
-{
-	bool over = false;
-	if (op == OP_ADD)
-		over = __builtin_add_overflow(x->u, y, &x->u);
-	else if (op == OP_SUB)
-		over = __builtin_sub_overflow(x->u, y, &x->u);
-	else if (op == OP_MUL)
-		over = __builtin_mul_overflow(x->u, y, &x->u);
-	else if (y == 0)
-		return fail(r, op == OP_DIV ? "division by zero" : "modulus by zero");
-	else
-		x->u = op == OP_DIV ? x->u / y : x->u % y;
-	return !over || fail(r, "unsigned integer overflow");
-}
-
-static bool arithmetic_double(struct run *r, enum op op, struct cel *x, double y)
-{
-	if (op == OP_MOD)
-		return fail(r, no_overload);
-	x->d = op == OP_ADD ? x->d + y : op == OP_SUB ? x->d - y : op == OP_MUL ? x->d * y : x->d / y;
-	return true;
-}
-
-static bool join_bytes(struct run *r, struct cel *x, struct cel y)
-{
-	uint64_t n = (uint64_t)x->n + y.n;
-	char *p = n > INT32_MAX ? NULL : machine_alloc(r->m, (size_t)n + 1);
-	if (!p)
-		return fail(r, "the text is too long");
-	if (x->n)
-		memcpy(p, x->p, x->n);
-	if (y.n)
-		memcpy(p + x->n, y.p, y.n);
-	*x = (struct cel){.type = x->type, .n = (uint32_t)n, .p = p};
-	return true;
-}
-
-static bool join_lists(struct run *r, struct cel *x, struct cel y)
-{
-	uint64_t n = (uint64_t)x->n + y.n;
-	struct cel *items = n > INT32_MAX ? NULL : machine_alloc(r->m, ((size_t)n + 1) * sizeof *items);
-	if (!items)
-		return fail(r, "the list is too long");
-	if (x->n)
-		memcpy(items, x->items, x->n * sizeof *items);
-	if (y.n)
-		memcpy(items + x->n, y.items, y.n * sizeof *items);
-	*x = (struct cel){.type = CEL_LIST, .n = (uint32_t)n, .items = items};
-	return true;
-}
-
-static bool arithmetic_time(struct run *r, enum op op, struct cel *x, struct cel y)
-{
-	struct cel out;
-	bool ok;
-	if (op == OP_ADD && x->type == CEL_DURATION && y.type == CEL_TIMESTAMP)
-		ok = cel_timestamp_add(y, *x, false, &out);
-	else if (op <= OP_SUB && x->type == CEL_TIMESTAMP && y.type == CEL_DURATION)
-		ok = cel_timestamp_add(*x, y, op == OP_SUB, &out);
-	else if (op == OP_SUB && x->type == CEL_TIMESTAMP && y.type == CEL_TIMESTAMP)
-		ok = cel_duration_between(y, *x, &out);
-	else if (op <= OP_SUB && x->type == CEL_DURATION && y.type == CEL_DURATION)
-		return (op == OP_ADD ? !__builtin_add_overflow(x->i, y.i, &x->i) : !__builtin_sub_overflow(x->i, y.i, &x->i)) ||
-		       fail(r, "duration out of range");
-	else
-		return fail(r, no_overload);
-	*x = out;
-	return ok || fail(r, "time out of range");
-}
-
-static bool arithmetic(struct run *r, enum op op, struct cel *x, struct cel y)
-{
-	if (x->type == y.type) {
-		if (x->type == CEL_INT)
-			return arithmetic_int(r, op, x, y.i);
-		if (x->type == CEL_DOUBLE)
-			return arithmetic_double(r, op, x, y.d);
-		if (x->type == CEL_UINT)
-			return arithmetic_uint(r, op, x, y.u);
-		if (op == OP_ADD && (x->type == CEL_STRING || x->type == CEL_BYTES))
-			return join_bytes(r, x, y);
-		if (op == OP_ADD && x->type == CEL_LIST)
-			return join_lists(r, x, y);
-	}
-	return arithmetic_time(r, op, x, y);
-}
-
-static bool negate(struct run *r, struct cel *x)
-{
-	if (x->type == CEL_DOUBLE)
-		x->d = -x->d;
-	else if (x->type != CEL_INT)
-		return fail(r, no_overload);
-	else if (__builtin_sub_overflow(0, x->i, &x->i))
-		return fail(r, "integer overflow");
-	return true;
-}
-
-/* ---- relations ---- */
-
-static bool relation(struct run *r, enum op op, struct cel *x, struct cel y)
-{
-	if (op == OP_EQ || op == OP_NE) {
-		*x = cel_bool(cel_equal(*x, y, &r->m->steps) == (op == OP_EQ));
-		return true;
-	}
-	int order = cel_order(*x, y);
-	if (order == CEL_NO_ORDER)
-		return fail(r, no_overload);
-	if (x->type == CEL_STRING || x->type == CEL_BYTES)
-		r->m->steps -= x->n / 64;
-	*x = cel_bool(order != CEL_UNORDERED && (op == OP_LT ? order < 0 : op == OP_LE ? order <= 0 : op == OP_GT ? order > 0 : order >= 0));
-	return true;
-}
-
-static bool in(struct run *r, struct cel *x, struct cel y)
-{
-	bool found = false;
-	if (y.type == CEL_MAP)
-		found = cel_find(y, *x, &r->m->steps) != NULL;
-	else if (y.type == CEL_LIST)
-		for (uint32_t i = 0; i < y.n && !found && r->m->steps >= 0; i++)
-			found = cel_equal(*x, y.items[i], &r->m->steps);
-	else
-		return fail(r, no_overload);
-	*x = cel_bool(found);
-	return true;
-}
-
-/* ---- parts of values ---- */
-
-static bool element(struct run *r, struct cel *x, struct cel index)
-{
-	uint64_t i = index.u;
-	if (index.type == CEL_DOUBLE && index.d >= 0 && index.d < 0x1p32 && floor(index.d) == index.d)
-		i = (uint64_t)index.d;
-	else if (index.type == CEL_DOUBLE || (index.type != CEL_INT && index.type != CEL_UINT))
-		return fail(r, cel_numeric(index.type) ? "invalid index" : no_overload);
-	if (i >= x->n) /* a negative int is a large one */
-		return fail(r, "index out of range");
-	*x = x->items[i];
-	return true;
-}
-
-static bool entry(struct run *r, struct cel *x, struct cel key)
-{
-	if (x->type != CEL_MAP)
-		return fail(r, no_overload);
-	const struct cel *v = cel_find(*x, key, &r->m->steps);
-	if (!v)
-		return fail(r, "no such key");
-	*x = *v;
-	return true;
-}
-
-static bool has(struct run *r, struct cel *x, struct cel key)
-{
-	if (x->type != CEL_MAP)
-		return fail(r, no_overload);
-	*x = cel_bool(cel_find(*x, key, &r->m->steps) != NULL);
-	return true;
-}
-
-static bool two(struct run *r, enum op op)
-{
-	struct cel y = *--r->top, *x = r->top - 1;
-	if (op <= OP_MOD)
-		return arithmetic(r, op, x, y);
-	if (op <= OP_GE)
-		return relation(r, op, x, y);
-	if (op == OP_IN)
-		return in(r, x, y);
-	return x->type == CEL_LIST ? element(r, x, y) : entry(r, x, y);
 }
 
 /* ---- literals and calls ---- */
@@ -278,9 +57,9 @@ static bool make_map(struct run *r, uint32_t n)
 	for (; map.n < n; map.n++) {
 		struct cel key = items[2 * map.n];
 		if (!cel_is_key(key.type))
-			return fail(r, "unsupported key type");
+			return run_fail(r, "unsupported key type");
 		if (cel_find(map, key, &r->m->steps))
-			return fail(r, "the same key twice");
+			return run_fail(r, "the same key twice");
 	}
 	*r->top++ = map;
 	return true;
@@ -290,7 +69,7 @@ static bool call(struct run *r, const struct step *s)
 {
 	struct call_of c = {.m = r->m, .args = r->top - s->a, .n = s->a};
 	if (!builtin_call(&c, s->b))
-		return fail(r, c.error ? c.error : no_overload);
+		return run_fail(r, c.error ? c.error : NO_OVERLOAD);
 	r->top -= s->a;
 	*r->top++ = c.out;
 	return true;
@@ -300,7 +79,7 @@ static bool match(struct run *r, const struct step *s)
 {
 	struct cel *x = r->top - 1;
 	if (x->type != CEL_STRING)
-		return fail(r, no_overload);
+		return run_fail(r, NO_OVERLOAD);
 	*x = cel_bool(regex_match(r->p->patterns[s->b], cel_slice(*x), &r->m->regex, &r->m->steps));
 	return true;
 }
@@ -309,7 +88,7 @@ static bool in_list(struct run *r, uint32_t id)
 {
 	struct cel *x = r->top - 1;
 	if (x->type != CEL_STRING)
-		return fail(r, no_overload);
+		return run_fail(r, NO_OVERLOAD);
 	*x = cel_bool(r->p->lists->contains(r->p->lists->ctx, id, cel_slice(*x)));
 	return true;
 }
@@ -330,7 +109,7 @@ static bool push_field(struct run *r, const struct step *s)
 	if (s->op == OP_HAS_FIELD)
 		*r->top = cel_bool(there);
 	else if (!there)
-		return fail(r, r->in->call ? "the call does not have this field" : "no call: a timer set this off");
+		return run_fail(r, r->in->call ? "the call does not have this field" : "no call: a timer set this off");
 	r->top++;
 	return true;
 }
@@ -352,7 +131,7 @@ static bool both(struct run *r, enum op op)
 	}
 	if (x->type == CEL_BOOL && y.type == CEL_BOOL)
 		return true;
-	return fail(r, x->type == CEL_ERROR ? x->p : y.type == CEL_ERROR ? y.p : no_overload);
+	return run_fail(r, x->type == CEL_ERROR ? x->p : y.type == CEL_ERROR ? y.p : NO_OVERLOAD);
 }
 
 /* ---- loops ---- */
@@ -361,7 +140,7 @@ static bool loop_begin(struct run *r, const struct step *s)
 {
 	struct cel *l = r->top - 1, sum = cel_int(0);
 	if (l->type != CEL_LIST && l->type != CEL_MAP)
-		return fail(r, no_overload);
+		return run_fail(r, NO_OVERLOAD);
 	if (s->a == LOOP_ALL || s->a == LOOP_EXISTS) {
 		sum = cel_bool(s->a == LOOP_ALL);
 	} else if (s->a != LOOP_ONE) {
@@ -408,7 +187,7 @@ static bool loop_add(struct run *r, const struct step *s)
 		return true;
 	}
 	if (v.type != CEL_BOOL && sum->type != CEL_ERROR)
-		*sum = v.type == CEL_ERROR ? v : cel_error(no_overload);
+		*sum = v.type == CEL_ERROR ? v : cel_error(NO_OVERLOAD);
 	return false;
 }
 
@@ -416,7 +195,7 @@ static bool loop_one(struct run *r, const struct step *s)
 {
 	struct cel v = *--r->top;
 	if (v.type != CEL_BOOL)
-		return fail(r, no_overload);
+		return run_fail(r, NO_OVERLOAD);
 	r->stack[s->a + LOOP_SUM].i += v.b;
 	return true;
 }
@@ -440,16 +219,36 @@ static bool loop_end(struct run *r, const struct step *s)
 	r->top -= LOOP_PLACES - 1;
 	struct cel sum = r->top[LOOP_SUM - 1];
 	if (sum.type == CEL_ERROR)
-		return fail(r, sum.p);
+		return run_fail(r, sum.p);
 	r->top[-1] = s->a == LOOP_ONE ? cel_bool(sum.i == 1) : sum;
 	return true;
 }
 
-/* ---- all steps but the quick ones. False: an error. *jump: it goes on at s->b. ---- */
+/* ---- all steps. False: an error. *jump: it goes on at s->b. ---- */
 
-static bool step(struct run *r, const struct step *s, bool *jump)
+/* A comparison of a figure with a number: whether it jumps. */
+static bool condition(struct figures *f, const struct step *s)
 {
-	struct cel *x = r->top - 1;
+	const struct value *v = figure(f, s->a);
+	switch ((enum op)s->op) {
+#define X(name, op)                     \
+	case OP_UNLESS_I_##name:        \
+		return !(v->i op s->i); \
+	case OP_UNLESS_D_##name:        \
+		return !(v->d op s->d); \
+	case OP_IF_D_##name:            \
+		return v->d op s->d;
+		CONDITIONS(X)
+#undef X
+	default:
+		assert(0);
+		return false;
+	}
+}
+
+/* Steps that push a value which is there already. */
+static bool push(struct run *r, const struct step *s)
+{
 	switch ((enum op)s->op) {
 	case OP_CONST:
 		*r->top++ = r->p->constants[s->b];
@@ -462,37 +261,29 @@ static bool step(struct run *r, const struct step *s, bool *jump)
 	case OP_FIELD:
 	case OP_HAS_FIELD:
 		return push_field(r, s);
-	case OP_LOCAL:
+	default: /* OP_LOCAL */
 		*r->top++ = r->stack[s->b];
 		return true;
-	case OP_NOT:
-		if (x->type != CEL_BOOL)
-			return fail(r, no_overload);
-		x->b = !x->b;
+	}
+}
+
+/* Steps that look at a condition. */
+static bool branch(struct run *r, const struct step *s, bool *jump)
+{
+	struct cel *x = r->top - 1;
+	switch ((enum op)s->op) {
+	case OP_JUMP:
+		*jump = true;
 		return true;
-	case OP_NEGATE:
-		return negate(r, x);
-	case OP_SELECT:
-		return entry(r, x, r->p->constants[s->b]);
-	case OP_HAS:
-		return has(r, x, r->p->constants[s->b]);
-	case OP_CALL:
-		return call(r, s);
-	case OP_MATCH:
-		return match(r, s);
-	case OP_IN_LIST:
-		return in_list(r, s->b);
-	case OP_LIST:
-		return make_list(r, s->b);
-	case OP_MAP:
-		return make_map(r, s->b);
-	case OP_FAIL:
-		return fail(r, r->p->constants[s->b].p);
+	case OP_JUMP_FALSE:
+	case OP_JUMP_TRUE:
+		*jump = (--r->top)->b == (s->op == OP_JUMP_TRUE);
+		return true;
 	case OP_TEST:
 		*jump = is(*--r->top, false);
-		return x->type == CEL_BOOL || fail(r, no_overload);
+		return x->type == CEL_BOOL || run_fail(r, NO_OVERLOAD);
 	case OP_BOOL:
-		return x->type == CEL_BOOL || fail(r, no_overload);
+		return x->type == CEL_BOOL || run_fail(r, NO_OVERLOAD);
 	case OP_AND_JUMP:
 	case OP_OR_JUMP:
 		*jump = is(*x, s->op == OP_OR_JUMP);
@@ -500,6 +291,15 @@ static bool step(struct run *r, const struct step *s, bool *jump)
 	case OP_AND:
 	case OP_OR:
 		return both(r, (enum op)s->op);
+	default:
+		*jump = condition(r->in->figures, s);
+		return true;
+	}
+}
+
+static bool loop(struct run *r, const struct step *s, bool *jump)
+{
+	switch ((enum op)s->op) {
 	case OP_LOOP:
 		return loop_begin(r, s);
 	case OP_NEXT:
@@ -514,10 +314,46 @@ static bool step(struct run *r, const struct step *s, bool *jump)
 	case OP_APPEND:
 	case OP_PUT:
 		return loop_keep(r, s);
-	case OP_LOOP_END:
-		return loop_end(r, s);
 	default:
-		return two(r, (enum op)s->op);
+		return loop_end(r, s);
+	}
+}
+
+static bool step(struct run *r, const struct step *s, bool *jump)
+{
+	struct cel *x = r->top - 1;
+	if (s->op <= OP_LOCAL)
+		return push(r, s);
+	if (s->op >= OP_JUMP && s->op <= OP_OR)
+		return branch(r, s, jump);
+	if (s->op >= OP_LOOP && s->op <= OP_LOOP_END)
+		return loop(r, s, jump);
+	switch ((enum op)s->op) {
+	case OP_NOT:
+		if (x->type != CEL_BOOL)
+			return run_fail(r, NO_OVERLOAD);
+		x->b = !x->b;
+		return true;
+	case OP_NEGATE:
+		return value_negate(r, x);
+	case OP_SELECT:
+		return value_entry(r, x, r->p->constants[s->b]);
+	case OP_HAS:
+		return value_has(r, x, r->p->constants[s->b]);
+	case OP_CALL:
+		return call(r, s);
+	case OP_MATCH:
+		return match(r, s);
+	case OP_IN_LIST:
+		return in_list(r, s->b);
+	case OP_LIST:
+		return make_list(r, s->b);
+	case OP_MAP:
+		return make_map(r, s->b);
+	case OP_FAIL:
+		return run_fail(r, r->p->constants[s->b].p);
+	default:
+		return s->op < OP_UNLESS_I_EQ ? value_two(r, (enum op)s->op) : branch(r, s, jump);
 	}
 }
 
@@ -537,66 +373,54 @@ static const struct step *absorb(struct run *r, const struct step *s)
 	return NULL;
 }
 
-/* A step that is not a quick one; NULL: the program ends with an error. */
-static const struct step *next(struct run *r, const struct step *s)
+static bool is_end(const struct step *s)
 {
-	bool jump = false, ok = step(r, s, &jump);
-	if (r->m->steps < 0) {
-		r->error = "the evaluation takes too many steps";
-		return NULL;
-	}
-	if (!ok)
-		return absorb(r, s);
-	return jump ? r->p->steps + s->b : s + 1;
+	return s->op == OP_RETURN || s->op == OP_RETURN_TRUE || s->op == OP_RETURN_FALSE;
 }
 
-#define INT figure(in->figures, s->a)->i
-#define DOUBLE figure(in->figures, s->a)->d
-#define CONDITIONS(X) X(EQ, ==) X(NE, !=) X(LT, <) X(LE, <=) X(GT, >) X(GE, >=)
-
-bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why)
+/* From step `s` on, in full. */
+static bool run(const struct program *p, const struct step *s, struct machine *m, const struct expr_input *in, struct cel *out,
+		const char **why)
 {
 	struct cel stack[EXPR_STACK];
 	struct run r = {.p = p, .m = m, .in = in, .stack = stack, .top = stack};
-	const struct step *s = p->steps;
-	m->steps = m->steps_max;
-	while (s) {
+	while (s && !is_end(s)) {
+		bool jump = false, ok = step(&r, s, &jump);
+		if (m->steps < 0) {
+			r.error = "the evaluation takes too many steps";
+			s = NULL;
+		} else if (!ok) {
+			s = absorb(&r, s);
+		} else {
+			s = jump ? p->steps + s->b : s + 1;
+		}
+	}
+	if (s)
+		*out = s->op == OP_RETURN ? stack[0] : cel_bool(s->op == OP_RETURN_TRUE);
+	else if (why)
+		*why = r.error;
+	return s != NULL;
+}
+
+/* Whatever is not quick is run in full from there: nothing is on the stack yet. */
+bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why)
+{
+	const struct step *steps = p->steps, *s = steps;
+	struct figures *f = in->figures;
+	const uint64_t *filled = f ? f->filled : NULL;
+	const struct value *values = f ? f->values : NULL;
+	for (;;) {
 		switch ((enum op)s->op) {
-#define X(name, op)                                          \
-	case OP_UNLESS_I_##name:                             \
-		s = INT op s->i ? s + 1 : p->steps + s->b;   \
-		break;                                       \
-	case OP_UNLESS_D_##name:                             \
-		s = DOUBLE op s->d ? s + 1 : p->steps + s->b; \
-		break;                                       \
-	case OP_IF_D_##name:                                 \
-		s = DOUBLE op s->d ? p->steps + s->b : s + 1; \
-		break;
-			CONDITIONS(X)
-#undef X
-		case OP_JUMP:
-			s = p->steps + s->b;
-			break;
-		case OP_JUMP_FALSE:
-			s = (--r.top)->b ? s + 1 : p->steps + s->b;
-			break;
-		case OP_JUMP_TRUE:
-			s = (--r.top)->b ? p->steps + s->b : s + 1;
-			break;
+			CONDITIONS(QUICK)
 		case OP_RETURN_TRUE:
 			*out = cel_bool(true);
 			return true;
 		case OP_RETURN_FALSE:
 			*out = cel_bool(false);
 			return true;
-		case OP_RETURN:
-			*out = stack[0];
-			return true;
 		default:
-			s = next(&r, s);
+			m->steps = m->steps_max;
+			return run(p, s, m, in, out, why);
 		}
 	}
-	if (why)
-		*why = r.error;
-	return false;
 }
