@@ -221,10 +221,10 @@ bool cel_timestamp_add(struct cel t, struct cel duration, bool minus, struct cel
 
 static bool zone_offset(struct slice zone, int64_t seconds, const struct rules_world *world, int64_t *offset)
 {
-	const char *p = zone.p, *end = zone.p + zone.len;
 	*offset = 0;
 	if (!zone.p || slice_is(zone, "UTC"))
 		return true;
+	const char *p = zone.p, *end = zone.p + zone.len;
 	bool minus = skip(&p, end, '-');
 	if (!minus)
 		(void)skip(&p, end, '+');

@@ -300,7 +300,12 @@ bool check_figure(struct check *c, struct node *n)
 		expr_fail(c->s, n->a->at, "'" SLICE_FMT "' takes no window", SLICE_ARG(n->a->name));
 		return false;
 	}
-	return check_window(c, n->b, &ms) && become_figure(c, n, (struct figure_key){.feature = f, .window_ms = ms}, n->text);
+	bool literal = n->b->kind == NODE_VALUE;
+	if (!check_window(c, n->b, &ms))
+		return false;
+	if (!literal) /* a parameter: events show what it stands for */
+		n->text = arena_printf(c->s->arena, SLICE_FMT "[\"" SLICE_FMT "\"]", SLICE_ARG(n->a->name), SLICE_ARG(cel_slice(n->b->value)));
+	return become_figure(c, n, (struct figure_key){.feature = f, .window_ms = ms}, n->text);
 }
 
 /* baseline("calls", "1h") */

@@ -364,12 +364,14 @@ static const struct step *absorb(struct run *r, const struct step *s)
 	r->m->steps -= 1 + r->p->handler_cnt / 8;
 	if (r->m->steps < 0)
 		return NULL;
-	for (const struct handler *h = r->p->handlers, *end = h + r->p->handler_cnt; h < end; h++)
+	for (uint32_t i = 0; i < r->p->handler_cnt; i++) {
+		const struct handler *h = &r->p->handlers[i];
 		if (h->from <= at && at < h->to) {
 			r->top = r->stack + h->depth;
 			*r->top++ = cel_error(r->error);
 			return r->p->steps + h->target;
 		}
+	}
 	return NULL;
 }
 
