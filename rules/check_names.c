@@ -125,11 +125,7 @@ static bool unknown_name(struct check *c, const struct node *n, const char *what
 
 static bool same_figure(struct figure_key a, struct figure_key b)
 {
-#ifdef BASELINE_MS
-	if (a.base != b.base)
-		return false;
-#endif
-	return a.feature == b.feature && a.window_ms == b.window_ms;
+	return a.feature == b.feature && a.window_ms == b.window_ms && a.base == b.base;
 }
 
 static uint32_t slot_of(struct slots *s, struct figure_key k)
@@ -149,6 +145,13 @@ static bool become_figure(struct check *c, struct node *n, struct figure_key key
 {
 	static const enum cel_type types[] = {
 		[VALUE_INT] = CEL_INT, [VALUE_DOUBLE] = CEL_DOUBLE, [VALUE_STRING] = CEL_STRING, [VALUE_BOOL] = CEL_BOOL};
+	enum feature f = key.feature == FEATURE_BASELINE ? key.base : key.feature;
+	uint8_t of = c->s->names->of;
+	if (of && !(feature_info(f)->of & of)) {
+		expr_fail(c->s, n->at, "'%s' is not a feature of %s", feature_info(f)->name,
+			  of & OF_NUMBER ? "numbers" : "this kind of cohort");
+		return false;
+	}
 	n->kind = NODE_FIGURE;
 	n->text = text;
 	n->slot = slot_of(c->s->names->slots, key);
@@ -301,17 +304,18 @@ bool check_figure(struct check *c, struct node *n)
 		return false;
 	}
 	bool literal = n->b->kind == NODE_VALUE;
+	n->at = n->a->at;
 	if (!check_window(c, n->b, &ms))
 		return false;
 	if (!literal) /* a parameter: events show what it stands for */
-		n->text = arena_printf(c->s->arena, SLICE_FMT "[\"" SLICE_FMT "\"]", SLICE_ARG(n->a->name), SLICE_ARG(cel_slice(n->b->value)));
+		n->text = arena_printf(c->s->arena, SLICE_FMT "[\"" SLICE_FMT "\"]", SLICE_ARG(n->a->name),
+				       SLICE_ARG(cel_slice(n->b->value)));
 	return become_figure(c, n, (struct figure_key){.feature = f, .window_ms = ms}, n->text);
 }
 
 /* baseline("calls", "1h") */
 bool check_baseline(struct check *c, struct node *n)
 {
-#ifdef BASELINE_MS
 	struct slice name;
 	enum feature f;
 	int64_t ms;
@@ -334,10 +338,6 @@ bool check_baseline(struct check *c, struct node *n)
 		return false;
 	}
 	return become_figure(c, n, (struct figure_key){.feature = FEATURE_BASELINE, .window_ms = ms, .base = f}, n->text);
-#else
-	expr_fail(c->s, n->at, "baseline() is not supported yet");
-	return false;
-#endif
 }
 
 /* in_list("allow", number) */

@@ -58,6 +58,7 @@ struct expr_names {
 	const struct event_pair *labels;
 	uint32_t label_cnt;
 	const struct expr_lists *lists; /* may be NULL: there are none */
+	uint8_t of;                     /* a rule: whose figures it reads, enum feature_of; 0: not checked */
 };
 
 /* What an expression reads when it runs. */

@@ -241,8 +241,12 @@ static void compile(struct file *f, const struct yaml_node *n)
 {
 	struct rule *r = f->rule;
 	struct place at = {.file = f->name, .line = n->line, .column = n->column, .yaml = from_mark(f, n)};
-	const struct expr_names names = {
-		.slots = &f->rules->slots, .values = r->params, .value_cnt = r->param_cnt, .labels = r->labels, .label_cnt = r->label_cnt};
+	const struct expr_names names = {.slots = &f->rules->slots,
+					 .values = r->params,
+					 .value_cnt = r->param_cnt,
+					 .labels = r->labels,
+					 .label_cnt = r->label_cnt,
+					 .of = OF_NUMBER};
 	if (expr_compile(r->expr, at, &f->rules->arena, &names, &r->program, f->problems)) {
 		f->failed = true;
 	} else if (r->program.type != CEL_BOOL) {

@@ -61,8 +61,8 @@ static void json_that_is_no_value_is_refused(void **state)
 		"{\"typeValue\":\"dyn\"}",
 		"{\"enumValue\":1}",
 		"{\"mapValue\":{\"entries\":[{\"key\":{\"doubleValue\":1},\"value\":{\"nullValue\":null}}]}}",
-		"{\"mapValue\":{\"entries\":[{\"key\":{\"int64Value\":\"1\"},\"value\":{\"nullValue\":null}},"
-		"{\"key\":{\"uint64Value\":\"1\"},\"value\":{\"nullValue\":null}}]}}",
+		("{\"mapValue\":{\"entries\":[{\"key\":{\"int64Value\":\"1\"},\"value\":{\"nullValue\":null}},"
+		 "{\"key\":{\"uint64Value\":\"1\"},\"value\":{\"nullValue\":null}}]}}"),
 		"{\"objectValue\":{\"@type\":\"type.googleapis.com/google.protobuf.Timestamp\",\"value\":\"2009-02-30T00:00:00Z\"}}",
 	};
 	struct arena a;
