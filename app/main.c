@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/app.h"
+#include "rules/rules.h"
+#include "scoring/places.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,7 @@ static const struct {
 	{"run", "the service: Kafka in, statistics and phases in the store, events out", verb_run},
 	{"replay", "the whole pipeline over files of CDRs", verb_replay},
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
+	{"rules", "check rule files, evaluate expressions", verb_rules},
 	{"number", "read one number; put it to rest, release it", verb_number},
 	{"state", "what is stored: dump, positions", verb_state},
 	{"config", "check, print, document the configuration", verb_config},
@@ -29,6 +32,8 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+	static const struct rules_world world = {.zone_find = zone_find, .zone_offset_s = zone_offset_s};
+	rules_world_set(&world);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		print_help(argc < 2 ? stderr : stdout);
 		return argc < 2 ? 2 : 0;

@@ -46,12 +46,12 @@ struct run {
 	uint64_t unusable;
 };
 
-static void add_value(struct run *r, cJSON *values, size_t i)
+static void add_value(struct run *r, const struct cdr *c, cJSON *values, size_t i)
 {
 	struct value v;
 	struct err_text why;
 	char text[64];
-	if (!rules_value(r->rules, (uint32_t)i, &r->figures, NULL, &v, &why)) {
+	if (!rules_value(r->rules, (uint32_t)i, &r->figures, c, &v, &why)) {
 		cJSON *o = cJSON_AddObjectToObject(values, r->exprs[i]);
 		cJSON_AddStringToObject(o, "error", why.text);
 	} else if (v.type == VALUE_BOOL) {
@@ -80,7 +80,7 @@ static void print_line(struct run *r, const struct subject *s, const struct cdr 
 	cJSON *values = cJSON_AddObjectToObject(o, "values");
 	figures_reset(&r->figures, s, s->clock_ms != TIME_NONE ? s->clock_ms : r->clock_ms);
 	for (size_t i = 0; i < r->expr_cnt; i++)
-		add_value(r, values, i);
+		add_value(r, c, values, i);
 	char *text = cJSON_PrintUnformatted(o);
 	puts(text);
 	free(text);

@@ -20,10 +20,10 @@
 
 #define ABSENT_MS (10 * MINUTE_MS)
 
-bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i, struct figures *f)
+bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i)
 {
-	struct value v;
-	if (program_run(&r->rules[i].program, f, &v, NULL))
+	struct cel v;
+	if (program_run(&r->rules[i].program, &s->machine, &s->input, &v, NULL))
 		return v.b;
 	s->errors[i]++;
 	return false;
@@ -188,7 +188,7 @@ void alerts_on_call(struct turn *t, uint32_t first)
 	uint32_t known = t->state->alert_cnt;
 	for (uint32_t i = first; i < t->rules->cnt; i++) {
 		const struct rule *rule = &t->rules->rules[i];
-		bool holds = rule_holds(t->s, t->rules, i, t->figures);
+		bool holds = rule_holds(t->s, t->rules, i);
 		uint32_t at = t->s->alert_of[i];
 		if (at)
 			go_on(t, rule, &t->state->alerts[at - 1], holds);
@@ -215,7 +215,7 @@ void alerts_on_timer(struct turn *t)
 	for (uint32_t i = 0; i < t->rules->cnt; i++) {
 		struct alert *a = t->s->alert_of[i] ? &t->state->alerts[t->s->alert_of[i] - 1] : NULL;
 		if (a && a->due_ms == t->now_ms)
-			go_on(t, &t->rules->rules[i], a, rule_holds(t->s, t->rules, i, t->figures));
+			go_on(t, &t->rules->rules[i], a, rule_holds(t->s, t->rules, i));
 	}
 	for (uint32_t i = 0; i < known; i++) {
 		struct alert *a = &t->state->alerts[i];

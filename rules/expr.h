@@ -1,63 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Expressions: text to tree to a flat program. All names and types are checked here; evaluation cannot surprise. */
+/* Expressions: a profile of CEL. Text to tree (lexer.c, parser.c), names and types (check.c), a flat program (compile.c), the machine (vm.c).
+ *
+ * Two uses of one language. A rule may name figures, its call, its subject, its parameters and labels; all names and types are checked when it is
+ * loaded. `rules eval` and the tests bind any names to any values; types are then found out by running. */
 #ifndef RINGFENCE_RULES_EXPR_H
 #define RINGFENCE_RULES_EXPR_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/regex.h"
+#include "rules/rules.h"
+#include "rules/value.h"
 #include "scoring/features.h"
 
-#define EXPR_BYTES_MAX 8192
-#define EXPR_DEPTH_MAX 64
-#define EXPR_STACK 512 /* 64 levels of parentheses, at most 6 values waiting in each */
-
-/* opcode: what it does to the stack */
-#define OPS(X)                                                                                                  \
-	X(CONST)  /* -> constant */                                                                             \
-	X(FIGURE) /* -> slot */                                                                                 \
-	X(NEG)    /* a -> -a */                                                                                 \
-	X(NOT)    /* a -> !a */                                                                                 \
-	X(ADD)    /* a b -> a + b; the same for all two-sided ones */                                           \
-	X(SUB)                                                                                                  \
-	X(MUL)                                                                                                  \
-	X(DIV)                                                                                                  \
-	X(MOD)                                                                                                  \
-	X(EQ)                                                                                                   \
-	X(NE)                                                                                                   \
-	X(LT)                                                                                                   \
-	X(LE)                                                                                                   \
-	X(GT)                                                                                                   \
-	X(GE)                                                                                                   \
-	X(AND_JUMP) /* a -> a; false: jump behind the right side */                                             \
-	X(OR_JUMP)  /* a -> a; true: jump */                                                                    \
-	X(AND)      /* a b -> both, errors absorbed */                                                          \
-	X(OR)                                                                                                   \
-	X(CHOOSE) /* c -> ; false: jump to the other branch; error: stays, jump to the end is the compiler's */ \
-	X(JUMP)
-
-enum op {
-#define X(n) OP_##n,
-	OPS(X)
-#undef X
-};
-
-struct step {
-	uint32_t op;
-	uint32_t arg; /* constant, slot, or jump target */
-};
-
-struct program {
-	struct step *steps;
-	uint32_t cnt;
-	struct value *constants;
-	uint32_t constant_cnt;
-	enum value_type type;
-	struct event_figure *figures; /* texts of the features that it names, in order; value unset */
-	uint32_t *figure_slots;
-	uint32_t figure_cnt;
-	int64_t longest_ms; /* the longest window */
-};
+#define EXPR_BYTES_MAX 8192       /* of a rule */
+#define EXPR_BYTES_HARD_MAX 65536 /* of any */
+#define EXPR_DEPTH_MAX 96         /* of parentheses, calls, literals, macros, conditions in conditions */
+#define EXPR_CHAIN_MAX 512        /* a + b + c ..., a && b && c ..., in a row */
+#define EXPR_STACK 1024           /* values waiting at once */
+#define EXPR_STEPS_MAX 1000000    /* of one evaluation: turns of loops, bytes of text, elements looked at */
 
 /* Slots of a rule set: the same feature and window is one slot. */
 struct slots {
@@ -74,11 +36,92 @@ struct place {
 /* Where byte `at` of an expression that begins at `from` stands in its file. */
 void place_find(const struct place *p, const char *from, const char *at, int *line, int *column);
 
+/* A parameter of a rule, a binding of `rules eval`. */
+struct expr_name {
+	struct slice name;
+	struct cel value;
+};
+
+/* Named lists for in_list("name", value). */
+struct expr_lists {
+	void *ctx;
+	bool (*find)(void *ctx, struct slice name, uint32_t *id);
+	bool (*contains)(void *ctx, uint32_t id, struct slice value);
+};
+
+/* What an expression may name. All is borrowed; values and labels must live as long as the program. */
+struct expr_names {
+	struct slots
+		*slots; /* a rule: figures go here, names and types are checked. NULL: bindings alone, types are found out by running */
+	const struct expr_name *values;
+	uint32_t value_cnt;
+	const struct event_pair *labels;
+	uint32_t label_cnt;
+	const struct expr_lists *lists; /* may be NULL: there are none */
+	uint8_t of;                     /* a rule: whose figures it reads, enum feature_of; 0: not checked */
+};
+
+/* What an expression reads when it runs. */
+struct expr_input {
+	struct figures *figures;
+	const struct cdr *call; /* NULL: no call set this off, but a timer */
+	struct slice number, account, trunk, country, region;
+};
+
+struct step;
+
+struct program {
+	struct step *steps;
+	uint32_t cnt;
+	struct cel *constants;
+	uint32_t constant_cnt;
+	struct handler *handlers; /* where errors are absorbed, inner ones first */
+	uint32_t handler_cnt;
+	const struct regex *const *patterns;
+	const struct expr_lists *lists;
+	enum cel_type type;           /* of its value; CEL_DYN: known when it runs */
+	struct event_figure *figures; /* texts of the features that it names, in order; value unset */
+	uint32_t *figure_slots;
+	uint32_t figure_cnt;
+	int64_t longest_ms; /* the longest window */
+};
+
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */
-enum err expr_compile(struct slice text, struct place at, struct arena *a, struct slots *slots, struct program *out,
+enum err expr_compile(struct slice text, struct place at, struct arena *a, const struct expr_names *names, struct program *out,
 		      struct buf *problems) MUST_CHECK;
 
-/* False: what CEL calls an error; *why (may be NULL) is its text. */
-bool program_run(const struct program *p, struct figures *f, struct value *out, const char **why);
+/* What a program needs while it runs: memory for values, a limit. One per thread. */
+struct machine {
+	struct arena arena; /* values; valid until machine_reset */
+	struct regex_scratch regex;
+	int64_t steps_max; /* of one evaluation */
+	int64_t steps;     /* left */
+};
+
+void machine_init(struct machine *m, int64_t steps_max); /* allocates nothing */
+void machine_release(struct machine *m);
+void machine_reset(struct machine *m); /* with the batch: values made before are no longer valid */
+
+/* False: what CEL calls an error; *why (may be NULL) is its text, valid as long as the value would be. */
+bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why);
+
+/* The conditions of a rule set one behind the other: what is false goes on at the next rule without a return. */
+struct chain {
+	struct step *steps;
+	uint32_t *starts; /* per rule: its first step; and one more */
+	const struct program **programs;
+	uint32_t cnt;
+};
+
+/* Of `cnt` programs with bool values, borrowed; the chain is made in `a`. */
+void chain_make(const struct program **programs, uint32_t cnt, struct arena *a, struct chain *out);
+/* The first rule from `from` on whose condition is true; cnt if there is none. A condition that ends in an error is not; it is counted in errors. */
+uint32_t chain_next(const struct chain *c, uint32_t from, struct machine *m, const struct expr_input *in, uint64_t *errors);
+
+/* The program as text, a line a step: for `rules explain`, tests, people. */
+void program_print(const struct program *p, struct buf *out);
+
+/* As an event or `features` shows it. False: that has no form for it (a list, a map, bytes, null, a type, a uint that is no int). Texts into `a`. */
+bool cel_to_value(struct cel v, struct arena *a, struct value *out);
 
 #endif

@@ -21,6 +21,7 @@
 #define LABELS_MAX 32 /* of a rule, its group's among them; annotations too */
 #define LABEL_BYTES_MAX 256
 #define TEXT_BYTES_MAX 4096 /* annotations, source */
+#define PARAMS_MAX 32
 
 struct pairs {
 	struct event_pair pair[LABELS_MAX];
@@ -227,22 +228,92 @@ static struct slice from_mark(const struct file *f, const struct yaml_node *n)
 	return slice_make(p, (size_t)(end - p));
 }
 
+/* Compiled when the whole rule is read: it may name labels and parameters, wherever they stand. */
 static void read_expr(struct file *f, const struct yaml_node *n)
 {
-	static const char *const types[] = {[VALUE_INT] = "an int", [VALUE_DOUBLE] = "a double", [VALUE_STRING] = "a string"};
-	struct place at = {.file = f->name, .line = n->line, .column = n->column, .yaml = from_mark(f, n)};
 	struct slice text = SLICE_NONE;
 	f->expr = n;
-	if (!read_text(f, n, EXPR_BYTES_MAX, &text))
-		return;
-	f->rule->expr = trimmed(text);
-	if (expr_compile(f->rule->expr, at, &f->rules->arena, &f->rules->slots, &f->rule->program, f->problems)) {
+	if (read_text(f, n, EXPR_BYTES_MAX, &text))
+		f->rule->expr = trimmed(text);
+}
+
+static void compile(struct file *f, const struct yaml_node *n)
+{
+	struct rule *r = f->rule;
+	struct place at = {.file = f->name, .line = n->line, .column = n->column, .yaml = from_mark(f, n)};
+	const struct expr_names names = {.slots = &f->rules->slots,
+					 .values = r->params,
+					 .value_cnt = r->param_cnt,
+					 .labels = r->labels,
+					 .label_cnt = r->label_cnt,
+					 .of = OF_NUMBER};
+	if (expr_compile(r->expr, at, &f->rules->arena, &names, &r->program, f->problems)) {
 		f->failed = true;
-	} else if (f->rule->program.type != VALUE_BOOL) {
+	} else if (r->program.type != CEL_BOOL) {
 		int line, column;
-		place_find(&at, f->rule->expr.p, f->rule->expr.p, &line, &column);
-		problem(f, line, column, "expr: a condition is expected, not %s", types[f->rule->program.type]);
+		place_find(&at, r->expr.p, r->expr.p, &line, &column);
+		problem(f, line, column, "expr: a condition is expected, not %s %s", r->program.type == CEL_INT ? "an" : "a",
+			cel_type_name(r->program.type));
 	}
+}
+
+/* An int, a double, a bool, or a text. */
+static bool param_value(struct file *f, const struct yaml_node *n, struct cel *out)
+{
+	bool b;
+	if (n->kind != YAML_SCALAR || yaml_is_null(n))
+		return false;
+	*out = (struct cel){.type = CEL_INT};
+	if (!n->quoted && yaml_int(n, &out->i))
+		return true;
+	out->type = CEL_DOUBLE;
+	if (!n->quoted && yaml_double(n, &out->d))
+		return true;
+	if (!n->quoted && yaml_bool(n, &b))
+		*out = cel_bool(b);
+	else
+		*out = cel_string(arena_copy(&f->rules->arena, n->text));
+	return true;
+}
+
+/* A parameter would hide what rules name: refused. */
+static bool is_taken(struct slice name)
+{
+	static const char *const words[] = {"number", "account", "trunk", "country", "region", "labels", "call", "true",
+					    "false",  "null",    "in",    "int",     "uint",   "double", "bool", "string"};
+	enum feature feature;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (slice_is(name, words[i]))
+			return true;
+	return feature_find(name, &feature);
+}
+
+static void read_params(struct file *f, const struct yaml_node *map)
+{
+	struct rule *r = f->rule;
+	if (yaml_is_null(map))
+		return;
+	if (map->kind != YAML_MAP || map->count > PARAMS_MAX) {
+		problem(f, map->line, map->column, "params: a map of at most %d names and values is expected, like {T: 40}", PARAMS_MAX);
+		return;
+	}
+	struct expr_name *params = arena_alloc(&f->rules->arena, (map->count + 1) * sizeof *params);
+	for (const struct yaml_node *n = map->first; n; n = n->next) {
+		struct expr_name *p = &params[r->param_cnt];
+		if (!identifier(n->key) || n->key.len > RULE_NAME_MAX)
+			problem(f, n->key_line, n->key_column,
+				"params: \"%.120s\" is not a name of letters, digits and '_', at most %d bytes", n->key.p, RULE_NAME_MAX);
+		else if (is_taken(n->key))
+			problem(f, n->key_line, n->key_column, "params: %s means something else in expressions; choose another name",
+				n->key.p);
+		else if (!param_value(f, n, &p->value))
+			problem(f, n->line, n->column, "params: %s is a number, true, false or a text", n->key.p);
+		else {
+			p->name = arena_copy(&f->rules->arena, n->key);
+			r->param_cnt++;
+		}
+	}
+	r->params = params;
 }
 
 static void read_for(struct file *f, const struct yaml_node *n)
@@ -295,7 +366,7 @@ static const struct file_key rule_keys[] = {
 	{"labels", read_labels}, {"annotations", read_annotations},
 	{"action", read_action}, {"mode", read_mode},
 	{"source", read_source}, {"min_interval", read_min_interval},
-	{"cohort", NULL},        {"params", NULL},
+	{"cohort", NULL},        {"params", read_params},
 	{"ladder", NULL},        {"when", NULL},
 	{"exempt", NULL},
 };
@@ -342,6 +413,8 @@ static void finish_rule(struct file *f, const struct yaml_node *n)
 		problem(f, n->line, n->column, "a rule needs the key alert");
 	if (!f->expr)
 		problem(f, n->line, n->column, "a rule needs the key expr");
+	else if (r->expr.p)
+		compile(f, f->expr);
 	r->fingerprint = fingerprint(r);
 	if (f->alert && r->name.p)
 		check_twin(f, r, f->alert->line, f->alert->column);

@@ -30,8 +30,17 @@ uint32_t rules_cnt(const struct rules *r);
 struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
 
-/* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. */
+/* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. A text is valid until the next value of this
+ * set; a set of bare expressions belongs to one thread. */
 bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why);
+
+/* What rules ask of the world outside their stage. Set once, before the first rule set; without it zones by name are not known. */
+struct rules_world {
+	uint16_t (*zone_find)(struct slice iana_name); /* 0: none */
+	int32_t (*zone_offset_s)(uint16_t zone, int64_t utc_ms);
+};
+void rules_world_set(const struct rules_world *w); /* borrows */
+const struct rules_world *rules_world(void);       /* NULL: not set */
 
 /* ---- policy: the life of a number ---- */
 
@@ -50,7 +59,9 @@ struct rules_config {
 struct rules_subject {
 	struct slice key;
 	enum subject_kind kind;
-	const uint8_t *state; /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
+	struct slice account, trunk;  /* in, for rules that name them; absent: those of the call, "" at a timer */
+	struct slice country, region; /* in, for rules that name them; absent: "" */
+	const uint8_t *state;         /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
 	uint32_t state_len;
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */

@@ -41,6 +41,12 @@ void rules_seal(struct rules *r)
 	for (uint32_t i = 0; i < r->cnt; i++)
 		r->keys[i] = (struct rule_key){r->rules[i].fingerprint, i};
 	qsort(r->keys, r->cnt, sizeof *r->keys, by_fingerprint);
+	if (r->bare)
+		return;
+	const struct program **programs = arena_alloc(&r->arena, (r->cnt + 1) * sizeof(struct program *));
+	for (uint32_t i = 0; i < r->cnt; i++)
+		programs[i] = &r->rules[i].program;
+	chain_make(programs, r->cnt, &r->arena, &r->chain);
 }
 
 uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint)
@@ -76,11 +82,14 @@ enum err rules_expressions(const char *const *exprs, size_t n, struct rules **ou
 {
 	struct rules *r = rules_new();
 	enum err e = ERR_OK;
+	const struct expr_names names = {.slots = &r->slots};
 	r->bare = true;
+	r->machine = mem_alloc(sizeof *r->machine);
+	machine_init(r->machine, EXPR_STEPS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		struct rule *rule = rules_add(r);
 		struct place at = {.file = "expression", .line = 1, .column = 1};
-		if (expr_compile(slice_of(exprs[i]), at, &r->arena, &r->slots, &rule->program, problems))
+		if (expr_compile(slice_of(exprs[i]), at, &r->arena, &names, &rule->program, problems))
 			e = ERR_CONFIG;
 	}
 	return done(r, e, out);
@@ -123,6 +132,9 @@ void rules_free(struct rules *r)
 	if (!r || atomic_fetch_sub(&r->owners, 1) != 1)
 		return;
 	arena_release(&r->arena);
+	if (r->machine)
+		machine_release(r->machine);
+	free(r->machine);
 	free(r->slots.keys);
 	free(r->rules);
 	free(r->keys);
@@ -149,10 +161,30 @@ const struct figure_key *rules_figures(const struct rules *r, uint32_t *n)
 
 bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why)
 {
+	const struct expr_input in = {.figures = f, .call = call, .number = call ? call->calling_number : SLICE_NONE};
 	const char *text = NULL;
-	(void)call; /* expressions over call.… come later */
-	if (program_run(&r->rules[i].program, f, out, &text))
+	struct cel v;
+	machine_reset(r->machine);
+	if (!program_run(&r->rules[i].program, r->machine, &in, &v, &text)) {
+		err_set(why, ERR_INPUT, "%s", text);
+		return false;
+	}
+	if (cel_to_value(v, &r->machine->arena, out))
 		return true;
-	err_set(why, ERR_INPUT, "%s", text);
+	err_set(why, ERR_INPUT, "a value of type %s cannot be shown here; string() or size() may help", cel_type_name(v.type));
 	return false;
+}
+
+/* ---- the world ---- */
+
+static const struct rules_world *world;
+
+void rules_world_set(const struct rules_world *w)
+{
+	world = w;
+}
+
+const struct rules_world *rules_world(void)
+{
+	return world;
 }

@@ -24,6 +24,8 @@ struct rule {
 	int64_t for_ms, keep_ms, min_interval_ms;
 	enum rule_action action;
 	bool shadow;
+	const struct expr_name *params; /* what its expression may name besides */
+	uint32_t param_cnt;
 	const struct event_pair *labels, *annotations; /* labels: the group's and its own, sorted by name */
 	uint32_t label_cnt, annotation_cnt;
 	struct program program;
@@ -43,8 +45,10 @@ struct rules {
 	struct slots slots;
 	struct rule *rules; /* owned */
 	uint32_t cnt, cap;
-	struct rule_key *keys; /* owned; sorted, for rules_find */
-	bool bare;             /* expressions without rules: for rules_value alone */
+	struct rule_key *keys;   /* owned; sorted, for rules_find */
+	struct chain chain;      /* all conditions; not of a bare set */
+	bool bare;               /* expressions without rules: for rules_value alone */
+	struct machine *machine; /* owned; bare: what they run on */
 };
 
 struct rules *rules_new(void);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define ARENA_BYTES (16 << 10)
+#define STEPS_MAX 100000 /* of one condition */
 
 struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx)
 {
@@ -17,6 +18,7 @@ struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit
 	s->emit = emit;
 	s->ctx = ctx;
 	arena_init(&s->arena, ARENA_BYTES);
+	machine_init(&s->machine, STEPS_MAX);
 	buf_reserve(&s->out, STATE_BYTES_MAX);
 	return s;
 }
@@ -26,6 +28,7 @@ void rules_scratch_free(struct rules_scratch *s)
 	if (!s)
 		return;
 	arena_release(&s->arena);
+	machine_release(&s->machine);
 	buf_release(&s->out);
 	free(s->figures.filled);
 	free(s->figures.values);
@@ -37,6 +40,7 @@ void rules_scratch_free(struct rules_scratch *s)
 void rules_scratch_reset(struct rules_scratch *s)
 {
 	arena_reset(&s->arena);
+	machine_reset(&s->machine);
 }
 
 /* The tables that have one entry per rule. */
@@ -142,20 +146,35 @@ void turn_say(struct turn *t, struct event *e)
 	t->s->emit(t->s->ctx, e);
 }
 
+/* What conditions read in this turn. */
+static void set_input(struct rules_scratch *s, const struct rules_subject *subject, struct figures *f, const struct cdr *call)
+{
+	s->input = (struct expr_input){.figures = f,
+				       .call = call,
+				       .number = subject->kind == SUBJECT_NUMBER ? subject->key : SLICE_NONE,
+				       .account = subject->account,
+				       .trunk = subject->trunk,
+				       .country = subject->country,
+				       .region = subject->region};
+	if (call && !subject->account.p)
+		s->input.account = call->account_id;
+	if (call && !subject->trunk.p)
+		s->input.trunk = call->ingress_trunk;
+}
+
 /* ---- the front door ---- */
 
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
 	uint32_t first = 0;
-	(void)call; /* the judging of calls by phase comes with a later part */
-	subject->changed = false;
+	subject->changed = false;                       /* the judging of calls by phase comes with a later part */
 	if (subject->kind != SUBJECT_NUMBER || r->bare) /* rules on cohorts come with a later part */
 		return;
 	use_rules(s, r);
+	set_input(s, subject, f, call);
 	if (subject->state_len == 0) {
-		while (first < r->cnt && !rule_holds(s, r, first, f))
-			first++;
+		first = chain_next(&r->chain, 0, &s->machine, &s->input, s->errors);
 		if (first == r->cnt)
 			return;
 	}
@@ -177,6 +196,7 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = due_ms, .fired_ms = due_ms};
 	subject->changed = false;
 	use_rules(s, r);
+	set_input(s, subject, f, NULL);
 	if (!turn_begin(&t))
 		return;
 	bool ends = t.state->phase.until_ms == due_ms;

@@ -19,6 +19,8 @@ struct rules_scratch {
 	uint64_t *errors;    /* per rule */
 	uint32_t rule_cap;
 	struct rules_counts counts;
+	struct machine machine;  /* what conditions run on */
+	struct expr_input input; /* what they read in this turn */
 	struct slice names[ALERTS_MAX];
 };
 
@@ -40,8 +42,8 @@ void turn_say(struct turn *t, struct event *e);
 
 /* ---- alert.c ---- */
 
-/* Whether the rule's condition is true; an error is counted and is not. */
-bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i, struct figures *f);
+/* Whether the rule's condition is true of s->input; an error is counted and is not. */
+bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* All rules from `first` on are evaluated. */
 void alerts_on_call(struct turn *t, uint32_t first);
 bool alerts_due(const struct turn *t, int64_t due_ms);

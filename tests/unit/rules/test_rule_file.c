@@ -67,7 +67,20 @@ static void each_mistake_has_its_message(void **state)
 		 "r.yaml:4:5: labels: the severity is longer than 32 bytes\n"},
 		{HEAD OKAY "    annotations: text\n", "r.yaml:6:18: annotations: a map of names and texts is expected\n"},
 		{HEAD OKAY "    cohort: account\n", "r.yaml:6:5: cohort: not supported yet\n"},
-		{HEAD OKAY "    params: {T: 4}\n", "r.yaml:6:5: params: not supported yet\n"},
+		{HEAD OKAY "    ladder: {T: [4]}\n", "r.yaml:6:5: ladder: not supported yet\n"},
+		{HEAD "  - alert: A\n    expr: numbers[\"1h\"] > 5\n", "r.yaml:5:11: 'numbers' is not a feature of numbers\n"},
+		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 5 && baseline(\"cals\", \"1h\") > 1.0\n",
+		 "r.yaml:5:39: 'cals' is not a feature; did you mean 'calls'?\n"},
+		{HEAD "  - alert: A\n    expr: baseline(\"calls\", \"7d\") > 1.0\n",
+		 "r.yaml:5:29: the window of baseline() is shorter than 7d\n"},
+		{HEAD "  - alert: A\n    expr: baseline(\"answer_ratio\", \"1h\") > 1.0\n",
+		 "r.yaml:5:20: baseline() goes with counts and talk_s, not answer_ratio\n"},
+		{HEAD OKAY "    params: {calls: 4}\n",
+		 "r.yaml:6:14: params: calls means something else in expressions; choose another name\n"},
+		{HEAD OKAY "    params: {T: [4]}\n", "r.yaml:6:17: params: T is a number, true, false or a text\n"},
+		{HEAD OKAY "    params: {T-1: 4}\n",
+		 "r.yaml:6:14: params: \"T-1\" is not a name of letters, digits and '_', at most 128 bytes\n"},
+		{HEAD OKAY "    params: 4\n", "r.yaml:6:13: params: a map of at most 32 names and values is expected, like {T: 40}\n"},
 		{HEAD OKAY "    ladder: {T: [4]}\n", "r.yaml:6:5: ladder: not supported yet\n"},
 		{HEAD OKAY "    when: {}\n", "r.yaml:6:5: when: not supported yet\n"},
 		{HEAD OKAY "    exempt: []\n", "r.yaml:6:5: exempt: not supported yet\n"},
@@ -110,10 +123,32 @@ static void every_problem_of_a_file_is_reported(void **state)
 					" cohort: account\n",
 					&b),
 			    "r.yaml:3:10: limit: not supported yet, but for 0 (none)\n"
-			    "r.yaml:6:11: expr: a condition is expected, not an int\n"
 			    "r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
+			    "r.yaml:6:11: expr: a condition is expected, not an int\n"
 			    "r.yaml:9:5: cohort: not supported yet\n"
 			    "r.yaml:8:5: a rule needs the key expr\n");
+	buf_release(&b);
+}
+
+static void expression_names_params_and_labels_wherever_they_stand(void **state)
+{
+	static const char yaml[] = "groups:\n"
+				   "- name: g\n"
+				   "  rules:\n"
+				   "  - alert: A\n"
+				   "    expr: calls[W] > T && labels.area == 'nl' && short6_ratio[W] > R && B\n"
+				   "    params: {T: 40, R: 0.15, W: '1h', B: true}\n"
+				   "    labels: {severity: critical}\n"
+				   "  labels: {area: nl}\n";
+	struct rules *r = NULL;
+	struct buf b = {0};
+	(void)state;
+	assert_int_equal(rules_parse(slice_of(yaml), "r.yaml", &r, &b), ERR_OK);
+	assert_int_equal(r->rules[0].param_cnt, 4);
+	assert_int_equal(r->rules[0].program.figure_cnt, 2);
+	assert_true(slice_is(r->rules[0].program.figures[0].text, "calls[\"1h\"]"));
+	assert_int_equal(r->rules[0].program.longest_ms, HOUR_MS);
+	rules_free(r);
 	buf_release(&b);
 }
 
@@ -248,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_has_its_message),
 		cmocka_unit_test(every_problem_of_a_file_is_reported),
+		cmocka_unit_test(expression_names_params_and_labels_wherever_they_stand),
 		cmocka_unit_test(rule_has_its_keys_and_their_defaults),
 		cmocka_unit_test(fingerprint_is_of_name_and_labels),
 		cmocka_unit_test(files_without_rules_are_a_set_without_rules),
