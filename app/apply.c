@@ -40,7 +40,7 @@ static bool is_held(struct shard *s, const struct subject *sub)
 	return rules_view(s->scratch, s->rules, &rs, &v) != ERR_OK || v.phase != PHASE_ACTIVE || v.open_alert_cnt > 0;
 }
 
-/* By the shard's clock, swept or not: the record counts as absent from that moment on. */
+/* By the shard's clock, or by `now_ms` if the clock is about to reach it; swept or not: the record counts as absent from that moment on. */
 bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_ms)
 {
 	int64_t clock_ms = s->meta.clock_ms > now_ms ? s->meta.clock_ms : now_ms;
@@ -50,28 +50,36 @@ bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_m
 static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
 {
 	table_renew(s->table, sub, since_ms, subject_first_day(sub));
-	sub->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
 	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
 	s->meta.counts.expired++;
 }
 
-/* The subject, made new if neither table nor store has it. */
-static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, int64_t since_ms, struct subject **out)
+/* The subject, made new with `since_ms` if neither table nor store has it, or if it had ended by `now_ms`. What does not move this shard's clock, a
+ * copy of another shard's or a command, passes TIME_NONE and ends nothing that this shard did not live to see. */
+static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, int64_t now_ms, int64_t since_ms, struct subject **out)
 {
 	*out = NULL;
 	if (s->damaged_cnt && shard_is_damaged(s, key))
 		return DAMAGED;
 	*out = table_find(s->table, key, hash);
 	if (*out) {
-		if (subject_has_ended(s, *out, since_ms))
+		if (subject_has_ended(s, *out, now_ms))
 			begin_anew(s, *out, since_ms);
 		return FOUND;
 	}
 	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
 		return NOT_LOADED;
 	*out = table_add(s->table, key, hash, since_ms, -1);
-	(*out)->sequence = (uint64_t)(since_ms > 0 ? since_ms : 0);
 	return FOUND;
+}
+
+/* A record that copies began has no sequence before its first CDR or command: when copies come is chance, and the same input shall say the same. */
+static void begin_sequence(struct shard *s, struct subject *sub, int64_t since_ms)
+{
+	if (sub->sequence || since_ms <= 0)
+		return;
+	sub->sequence = (uint64_t)since_ms;
+	table_mark(s->table, sub);
 }
 
 /* ---- copies and facts from other shards ---- */
@@ -82,7 +90,7 @@ static bool apply_copy(struct shard *s, const struct copy *c)
 	struct subject *sub;
 	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
 	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
-	enum found found = subject_of(s, c->key, key_hash(c->key), since_ms, &sub);
+	enum found found = subject_of(s, c->key, key_hash(c->key), TIME_NONE, since_ms, &sub);
 	if (found == NOT_LOADED)
 		return false;
 	s->changed = true;
@@ -179,12 +187,13 @@ static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, stru
 {
 	struct subject *sub;
 	int64_t due_ms = t->due_ms;
-	if (subject_of(s, timer_key(t), t->hash, due_ms, &sub) != FOUND) {
+	if (subject_of(s, timer_key(t), t->hash, due_ms, due_ms, &sub) != FOUND) {
 		if (!shard_is_damaged(s, timer_key(t)))
 			return false;
 		timers_forget(&s->timers, timer_key(t), t->hash); /* the store keeps it, for when the record can be read again */
 		return true;
 	}
+	begin_sequence(s, sub, due_ms);
 	struct rules_subject rs = view_of(s, sub);
 	const char *kind = "timer";
 	figures_reset(s->figures, sub, due_ms);
@@ -264,12 +273,14 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 		*e = refuse_command(s, c, SLICE_LIT("this command needs a number"), why);
 	else if (partition_of((enum partitioner)set->partitioner, c->number, s->meta.partitions) != s->meta.partition)
 		*e = refuse_command(s, c, SLICE_LIT("the command is in another partition than its number: key it by the number"), why);
-	else if (subject_of(s, c->number, hash, since_ms, &sub) == NOT_LOADED)
+	else if (subject_of(s, c->number, hash, TIME_NONE, since_ms, &sub) == NOT_LOADED)
 		return false;
 	else if (!sub)
 		*e = refuse_command(s, c, SLICE_LIT("the record of this number cannot be read"), why);
-	else
+	else {
+		begin_sequence(s, sub, since_ms);
 		*e = run_command(s, sub, w, why);
+	}
 	s->meta.command_ms = w->time_ms;
 	s->meta.control_next = c->offset + 1;
 	s->command_first = (s->command_first + 1) % COMMANDS_WAITING_MAX;
@@ -411,12 +422,14 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 			return false;
 		/* a record begins at the clock of the CDRs, not at an idle one: the same live and in replay */
 		int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
-		found = subject_of(s, c->calling_number, c->caller_hash, since_ms, &sub);
+		found = subject_of(s, c->calling_number, c->caller_hash, since_ms, since_ms, &sub);
 		if (found == NOT_LOADED)
 			return false;
 		s->meta.cdr_clock_ms = since_ms;
 		if (c->event_ms > s->meta.clock_ms)
 			s->meta.clock_ms = c->event_ms;
+		if (sub)
+			begin_sequence(s, sub, since_ms);
 		*e = check_keying(s, c, why);
 	}
 	passed(s, c, now);

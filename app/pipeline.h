@@ -89,8 +89,8 @@ const struct meta *shard_meta(const struct shard *s); /* positions as applied in
 int32_t shard_partition(const struct shard *s);
 void *shard_owner(const struct shard *s);                  /* as the outlet is told; never the same for two takings */
 const struct meta *shard_committed(const struct shard *s); /* as of the last confirmed commit: what Kafka may be told */
-/* Where the input begins, if the state did not say (first start, or an accepted gap). */
-void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next);
+/* Where the input begins, as the state said or, on a first start or an accepted gap, did not. Errors as of shard_take. */
+enum err shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next, struct err_text *why) MUST_CHECK;
 bool shard_commands_full(const struct shard *s);
 void shard_acked(struct shard *s, uint64_t number);
 bool shard_paused(const struct shard *s); /* its outbox is at the ceiling: give it no input */

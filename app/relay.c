@@ -35,6 +35,11 @@ static void add(struct copy *out, uint32_t *n, enum copy_kind kind, struct slice
 	++*n;
 }
 
+bool relay_any(const struct settings *set)
+{
+	return set->relay.called != RELAY_CALLED_OFF || set->relay.account || set->relay.trunk || set->relay.block;
+}
+
 /* A CDR makes at most one copy of a kind: the kind is its ordinal, whichever kinds are on. */
 uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX])
 {

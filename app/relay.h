@@ -47,6 +47,7 @@ struct copy {
 
 #define RELAY_COPIES_MAX 5 /* of one CDR */
 
+bool relay_any(const struct settings *set); /* some kind of copy is on */
 /* The copies that a usable CDR makes under these settings; keys live in `a`. Withheld callers only make CALLED ones. Returns how many. */
 uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX]);
 struct slice relay_block_key(struct slice number, struct arena *a); /* "block:+15551230"; absent if the number is too short */

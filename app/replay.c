@@ -19,6 +19,7 @@ struct replay {
 	struct command *commands;
 	size_t command_cnt;
 	size_t *command_at; /* per shard: its next one is here or behind */
+	bool in_turn; /* shards send each other copies: a shard's records are applied before another's come, so that copies are there in time */
 	int64_t bytes_before, bytes_all;
 	uint64_t records;
 	uint64_t events[EVENT_KIND_CNT];
@@ -92,27 +93,38 @@ static void give_commands(struct replay *r, int32_t i)
 
 /* ---- records ---- */
 
-static enum err step_all(struct replay *r, struct err_text *why)
+/* Applies what the shard was given. */
+static enum err step(struct replay *r, int32_t i, struct err_text *why)
 {
+	struct shard *s = r->shards[i];
 	enum err e = ERR_OK;
-	for (int32_t i = 0; i < r->config.partitions && !e; i++) {
-		struct shard *s = r->shards[i];
-		while (!e && !shard_batch_done(s)) {
-			give_commands(r, i);
-			e = pipeline_step(s, (struct wall_time){0}, why);
-		}
-		if (!e)
-			shard_batch_reset(s);
+	while (!e && !shard_batch_done(s)) {
+		give_commands(r, i);
+		e = pipeline_step(s, (struct wall_time){0}, why);
 	}
+	if (!e)
+		shard_batch_reset(s);
 	return e;
 }
 
-static void give_record(struct replay *r, struct cdr *c)
+static enum err step_all(struct replay *r, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	for (int32_t i = 0; i < r->config.partitions && !e; i++)
+		e = step(r, i, why);
+	return e;
+}
+
+static int32_t shard_of(const struct replay *r, const struct cdr *c)
+{
+	if (c->reason != REASON_OK || c->use == CDR_WITHHELD)
+		return 0;
+	return partition_of((enum partitioner)r->pipe->settings->partitioner, c->calling_number, r->config.partitions);
+}
+
+static void give_record(struct replay *r, int32_t i, struct cdr *c)
 {
 	const struct settings *set = r->pipe->settings;
-	int32_t i = 0;
-	if (c->reason == REASON_OK && c->use != CDR_WITHHELD)
-		i = partition_of((enum partitioner)set->partitioner, c->calling_number, r->config.partitions);
 	c->offset = r->next[i]++;
 	if (c->reason == REASON_OK && !c->record_id.p)
 		cdr_set_id(c, arena_printf(&r->arena, "%s-%d-%lld", set->topics.cdr, i, (long long)c->offset));
@@ -125,6 +137,7 @@ static enum err read_file(struct replay *r, const char *path, struct err_text *w
 	struct file_source *source;
 	size_t n, max = RECORDS;
 	int64_t done = 0, all;
+	int32_t last = 0;
 	if ((int64_t)max > r->pipe->settings->run.batch_records)
 		max = (size_t)r->pipe->settings->run.batch_records;
 	enum err e = file_source_open(path, &r->pipe->settings->input, &source, why);
@@ -133,8 +146,13 @@ static enum err read_file(struct replay *r, const char *path, struct err_text *w
 	do {
 		arena_reset(&r->arena);
 		e = file_source_read(source, &r->arena, r->cdrs, max, &n, why);
-		for (size_t i = 0; i < n && !e; i++)
-			give_record(r, &r->cdrs[i]);
+		for (size_t i = 0; i < n && !e; i++) {
+			int32_t to = shard_of(r, &r->cdrs[i]);
+			if (to != last && r->in_turn)
+				e = step(r, last, why);
+			give_record(r, to, &r->cdrs[i]);
+			last = to;
+		}
 		if (!e)
 			e = step_all(r, why);
 		r->records += n;
@@ -191,7 +209,7 @@ static enum err take_shards(struct replay *r, struct err_text *why)
 	for (int32_t i = 0; i < r->config.partitions && !e; i++) {
 		e = shard_take(r->pipe, &r->outlet, i, r->config.partitions, &r->shards[i], why);
 		if (!e)
-			shard_start(r->shards[i], 0, 0, 0);
+			e = shard_start(r->shards[i], 0, 0, 0, why);
 	}
 	return e;
 }
@@ -202,6 +220,7 @@ enum err replay_open(struct pipeline *p, const struct replay_config *c, struct r
 	enum err e = ERR_OK;
 	r->pipe = p;
 	r->config = *c;
+	r->in_turn = c->partitions > 1 && relay_any(p->settings);
 	r->outlet = (struct outlet){.send = outlet_send,
 				    .dead_letter = outlet_dead_letter,
 				    .dead_letters_open = outlet_open_cnt,

@@ -176,16 +176,42 @@ static enum err load_timer(void *ctx, struct slice key, struct slice value, int6
 	return ERR_OK;
 }
 
+/* A read of the meta alone: without one the store takes no commit. */
+static enum err get_meta(struct shard *s, struct slice *meta, struct err_text *why)
+{
+	struct store_read read;
+	enum err e = s->pipe->ops->read_begin(s->handle, NULL, 0, why);
+	if (!e)
+		e = s->pipe->ops->read_end(s->handle, &read, why);
+	if (!e)
+		*meta = read.meta;
+	return e;
+}
+
+/* A commit of the meta alone. The store expects `expect`: zeros for a shard without state. */
+static enum err put_meta(struct shard *s, const uint8_t expect[COMMIT_ID_BYTES], struct err_text *why)
+{
+	struct store_commit commit = {0};
+	memcpy(commit.expect, expect, COMMIT_ID_BYTES);
+	shard_next_id(s);
+	buf_reset(&s->message);
+	meta_encode(&s->meta, &s->marks, &s->message);
+	commit.meta = buf_slice(&s->message);
+	enum err e = s->pipe->ops->commit_begin(s->handle, &commit, why);
+	if (!e)
+		e = s->pipe->ops->commit_end(s->handle, why);
+	if (!e)
+		s->committed = s->meta;
+	return e;
+}
+
 /* Reads the meta, checks whose it is, and puts our own commit id there: from now on an earlier owner is fenced. */
 static enum err claim(struct shard *s, int32_t partition, int32_t partitions, struct err_text *why)
 {
 	const struct settings *set = s->pipe->settings;
-	const struct store_ops *ops = s->pipe->ops;
-	struct store_read read;
-	struct store_commit commit = {0};
-	enum err e = ops->read_begin(s->handle, NULL, 0, why);
-	if (!e)
-		e = ops->read_end(s->handle, &read, why);
+	struct slice found;
+	uint8_t expect[COMMIT_ID_BYTES] = {0};
+	enum err e = get_meta(s, &found, why);
 	if (e)
 		return e;
 	s->meta = (struct meta){.cdr_next = TIME_NONE,
@@ -196,13 +222,13 @@ static enum err claim(struct shard *s, int32_t partition, int32_t partitions, st
 				.clock_ms = TIME_NONE,
 				.produced_ms = TIME_NONE,
 				.command_ms = TIME_NONE};
-	if (read.meta.p) {
-		e = meta_decode(read.meta, &s->meta, &s->marks, why);
+	if (found.p) {
+		e = meta_decode(found, &s->meta, &s->marks, why);
 		if (!e)
 			e = check_owner(s, &s->meta, partition, partitions, why);
 		if (e)
 			return e;
-		memcpy(commit.expect, s->meta.id, COMMIT_ID_BYTES);
+		memcpy(expect, s->meta.id, COMMIT_ID_BYTES);
 	}
 	s->meta.deployment = slice_of(set->deployment);
 	s->meta.topic = slice_of(set->topics.cdr);
@@ -214,12 +240,7 @@ static enum err claim(struct shard *s, int32_t partition, int32_t partitions, st
 	if (getrandom(s->meta.id, 8, 0) != 8)
 		return err_set(why, ERR_IO, "getrandom gave no bytes");
 	memset(s->meta.id + 8, 0, 8);
-	shard_next_id(s);
-	buf_reset(&s->message);
-	meta_encode(&s->meta, &s->marks, &s->message);
-	commit.meta = buf_slice(&s->message);
-	e = ops->commit_begin(s->handle, &commit, why);
-	return e ? e : ops->commit_end(s->handle, why);
+	return put_meta(s, expect, why);
 }
 
 enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t partition, int32_t partitions, struct shard **out,
@@ -240,7 +261,6 @@ enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t par
 	timers_clean(&s->timers);
 	s->control_read = s->meta.control_next;
 	s->packs = mem_zalloc((size_t)partitions * sizeof *s->packs);
-	s->committed = s->meta;
 	*out = s;
 	return ERR_OK;
 }
@@ -296,15 +316,25 @@ const struct meta *shard_committed(const struct shard *s)
 	return &s->committed;
 }
 
-void shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next)
+enum err shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next, struct err_text *why)
 {
+	struct meta *m = &s->meta;
 	/* A position that went back is another topic of the same name: its copies must not be taken for those of the old one. */
-	if (s->meta.topic_id == 0 || (s->meta.cdr_next != TIME_NONE && cdr_next < s->meta.cdr_next))
-		s->meta.topic_id = hash64(s->meta.id, COMMIT_ID_BYTES, s->meta.epoch) | 1;
-	s->meta.cdr_next = cdr_next;
-	s->meta.control_next = control_next;
-	s->meta.relay_next = relay_next;
+	bool other = m->topic_id == 0 || (m->cdr_next != TIME_NONE && cdr_next < m->cdr_next);
+	if (other)
+		m->topic_id = hash64(m->id, COMMIT_ID_BYTES, m->epoch) | 1;
+	m->cdr_next = cdr_next;
+	m->control_next = control_next;
+	m->relay_next = relay_next;
 	s->control_read = control_next;
+	if (!other)
+		return ERR_OK;
+	/* Stored before the first copy goes out with it: who takes the shard from us sends the same copies again, and they must be known as the same. */
+	struct slice found;
+	uint8_t expect[COMMIT_ID_BYTES];
+	memcpy(expect, m->id, COMMIT_ID_BYTES);
+	enum err e = get_meta(s, &found, why);
+	return e ? e : put_meta(s, expect, why);
 }
 
 bool shard_commands_full(const struct shard *s)

@@ -200,7 +200,7 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 						  m->relay_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->relay_next};
 		e = source_start(w->source, s->partition, offsets, w->config.accept_gap, why);
 		if (!e)
-			shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL], offsets[SOURCE_RELAY]);
+			e = shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL], offsets[SOURCE_RELAY], why);
 	}
 	if (e)
 		return setback(w, s, e, why);

@@ -122,7 +122,7 @@ static void put_received(const struct items *it, struct buf *out)
 	const struct received *in = it->s->received;
 	buf_put_zigzag(out, in->base_ms - (it->s->since_ms == TIME_NONE ? 0 : it->s->since_ms));
 	buf_put_varint(out, in->total);
-	buf_put_varint(out, (uint64_t)(in->newest_ms - in->base_ms));
+	buf_put_zigzag(out, in->newest_ms - in->base_ms); /* the base may be past the newest: it follows the shard's clock */
 	buf_put_varint(out, in->cnt);
 	if (!in->deep)
 		return;
@@ -251,7 +251,7 @@ static void get_received(struct items_in *in, uint32_t flags, struct reader *r)
 	struct subject *s = in->s;
 	int64_t base_ms = plus(r, reader_zigzag(r), s->since_ms == TIME_NONE ? 0 : s->since_ms);
 	uint64_t total = reader_varint(r);
-	int64_t newest_ms = plus(r, base_ms, (int64_t)(reader_varint(r) & INT64_MAX));
+	int64_t newest_ms = plus(r, base_ms, reader_zigzag(r));
 	uint32_t cnt = get_count(r, RECEIVED_EXACT);
 	if (r->bad)
 		return;

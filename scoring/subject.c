@@ -219,8 +219,8 @@ int32_t subject_end_day(const struct subject *s, int64_t keep_ms)
 
 bool subject_expired(const struct subject *s, int64_t shard_clock_ms, int64_t keep_ms)
 {
-	if (s->clock_ms != TIME_NONE && shard_clock_ms - s->clock_ms < keep_ms)
+	if (shard_clock_ms == TIME_NONE || (s->clock_ms != TIME_NONE && shard_clock_ms - s->clock_ms < keep_ms))
 		return false; /* the common case, without a look at the calls received */
 	int64_t end_ms = subject_end_ms(s, keep_ms);
-	return end_ms != TIME_NONE && shard_clock_ms != TIME_NONE && shard_clock_ms >= end_ms;
+	return end_ms != TIME_NONE && shard_clock_ms >= end_ms;
 }

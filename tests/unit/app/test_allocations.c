@@ -191,7 +191,8 @@ static void hot_path_allocates_nothing_once_warm(void **state)
 	pipeline_set_rules(&p, rules);
 	if (shard_take(&p, &outlet, 0, 1, &s, &why))
 		fail_msg("%s", why.text);
-	shard_start(s, 0, 0, 0);
+	if (shard_start(s, 0, 0, 0, &why))
+		fail_msg("%s", why.text);
 
 	run_batches(s, WARM);
 	uint64_t records = records_committed, bytes = bytes_committed, events = shard_meta(s)->counts.events;

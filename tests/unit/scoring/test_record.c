@@ -235,6 +235,33 @@ static void refuse(const uint8_t *bytes, size_t len)
 	free(copy);
 }
 
+/* The base of received calls follows the shard's clock, which may be far ahead of the calls that a subject received. */
+static void calls_received_far_behind_the_clock_read_back(void **state)
+{
+	static const int64_t behind_days[] = {0, 1, 37, 38, 39, 100, 3000};
+	(void)state;
+	for (size_t i = 0; i < sizeof behind_days / sizeof *behind_days; i++) {
+		struct rig r;
+		struct buf b = {0}, again = {0};
+		struct subject got;
+		struct err_text why = {""};
+		int64_t now = INT64_C(1741000000000), then = now - behind_days[i] * DAY_MS;
+		rig_init(&r, 1, false);
+		subject_add_incoming(r.table, r.subject, then, 7, now);
+		record_encode(r.subject, &b);
+		if (record_decode(buf_slice(&b), &got, &why))
+			fail_msg("%lld days behind: %s", (long long)behind_days[i], why.text);
+		assert_int_equal(subject_received(&got), 1);
+		assert_int_equal(subject_end_ms(&got, DAY_MS), subject_end_ms(r.subject, DAY_MS));
+		record_encode(&got, &again);
+		assert_true(slice_eq(buf_slice(&b), buf_slice(&again)));
+		subject_release(&got);
+		buf_release(&b);
+		buf_release(&again);
+		rig_release(&r);
+	}
+}
+
 static void damaged_record_is_refused(void **state)
 {
 	(void)state;
@@ -340,6 +367,7 @@ int main(void)
 		cmocka_unit_test(stored_form_is_what_memory_holds_after_any_commits),
 		cmocka_unit_test(record_of_a_million_calls_fits_48_kib_and_a_call_writes_4_kib_at_most),
 		cmocka_unit_test(sizes_are_those_of_the_design),
+		cmocka_unit_test(calls_received_far_behind_the_clock_read_back),
 		cmocka_unit_test(damaged_record_is_refused),
 		cmocka_unit_test(newer_version_is_refused_by_name),
 		cmocka_unit_test(table_evicts_down_to_its_ceiling),

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shards beside each other: what copies, commands and takings of a shard whose clock stands elsewhere do to its records. */
+#include "app/replay.h"
+#include "app/shard.h"
+#include "tests/unit/unit.h"
+
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DAY INT64_C(86400000)
+#define T0 INT64_C(1737500000000)
+
+/* ---- one shard, and what it sends ---- */
+
+struct sent {
+	char copies[4096]; /* the last message of copies */
+	uint32_t len;
+	uint64_t events;
+};
+
+struct rig {
+	struct arena arena;
+	struct settings set;
+	struct pipeline pipe;
+	struct sent sent;
+	struct shard *shard;
+	int64_t offset;
+	void (*on_copies)(struct rig *r); /* before they are acknowledged; NULL */
+};
+
+static enum err send_event(void *ctx, void *owner, uint64_t number, const struct message *m, struct err_text *why)
+{
+	struct rig *r = ctx;
+	(void)m;
+	(void)why;
+	r->sent.events++;
+	if (owner == shard_owner(r->shard))
+		shard_acked(r->shard, number);
+	return ERR_OK;
+}
+
+static enum err dead_letter(void *ctx, void *owner, const struct dead_letter *d, struct err_text *why)
+{
+	(void)ctx;
+	(void)owner;
+	(void)why;
+	fail_msg("a dead letter, reason %d", (int)d->reason);
+	return ERR_OK;
+}
+
+static uint64_t none_open(void *ctx, const void *owner)
+{
+	(void)ctx;
+	(void)owner;
+	return 0;
+}
+
+static void poll_nothing(void *ctx, int wait_ms)
+{
+	(void)ctx;
+	(void)wait_ms;
+}
+
+static enum err relay(void *ctx, void *owner, int32_t partition, struct slice message, uint64_t number, struct err_text *why)
+{
+	struct rig *r = ctx;
+	(void)partition;
+	(void)why;
+	if (number != RELAY_COPIES) { /* a fact */
+		if (owner == shard_owner(r->shard))
+			shard_acked(r->shard, number);
+		return ERR_OK;
+	}
+	assert_true(message.len <= sizeof r->sent.copies);
+	memcpy(r->sent.copies, message.p, message.len);
+	r->sent.len = message.len;
+	if (r->on_copies)
+		r->on_copies(r);
+	return ERR_OK;
+}
+
+static enum err relay_done(void *ctx, void *owner, struct err_text *why)
+{
+	(void)ctx;
+	(void)owner;
+	(void)why;
+	return ERR_OK;
+}
+
+static struct outlet outlet_of(struct rig *r)
+{
+	return (struct outlet){.send = send_event,
+			       .dead_letter = dead_letter,
+			       .dead_letters_open = none_open,
+			       .poll = poll_nothing,
+			       .relay = relay,
+			       .relay_await = relay_done,
+			       .ctx = r};
+}
+
+static void setup_rules(struct pipeline *p, const char *text)
+{
+	struct rules *rules = NULL;
+	struct buf problems = {0};
+	if (rules_parse(slice_of(text), "f", &rules, &problems))
+		fail_msg("%.*s", (int)problems.len, (const char *)problems.data);
+	pipeline_set_rules(p, rules);
+}
+
+static const char one_call[] = "groups: [{name: g, rules: [{alert: one, expr: 'calls[\"1h\"] >= 1'}]}]\n";
+
+static void rig_open(struct rig *r, struct outlet *outlet)
+{
+	struct err_text why = {""};
+	*r = (struct rig){0};
+	arena_init(&r->arena, 65536);
+	assert_int_equal(settings_load(NULL, &r->arena, &r->set), ERR_OK);
+	r->set.store.kind = STORE_MEMORY;
+	r->set.keying = KEYING_WARN;
+	assert_int_equal(pipeline_init(&r->pipe, &r->set, false, &why), ERR_OK);
+	setup_rules(&r->pipe, one_call);
+	*outlet = outlet_of(r);
+	assert_int_equal(shard_take(&r->pipe, outlet, 0, 1, &r->shard, &why), ERR_OK);
+	assert_int_equal(shard_start(r->shard, 0, 0, 0, &why), ERR_OK);
+}
+
+static void rig_close(struct rig *r)
+{
+	shard_drop(r->shard);
+	pipeline_release(&r->pipe);
+	arena_release(&r->arena);
+}
+
+static enum err step(struct shard *s)
+{
+	struct err_text why = {""};
+	enum err e = ERR_OK;
+	while (!e && !shard_batch_done(s))
+		e = pipeline_step(s, (struct wall_time){0}, &why);
+	if (!e)
+		shard_batch_reset(s);
+	return e;
+}
+
+static void give(struct shard *s, int64_t offset, const char *from, const char *to, int64_t time_ms)
+{
+	static char text[512];
+	int n = snprintf(text, sizeof text,
+			 "{\"record_id\":\"r%lld\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"%s\",\"called_number\":\"%s\","
+			 "\"disposition\":\"ANSWERED\",\"billable_ms\":1000}",
+			 (long long)offset, (long long)(time_ms - 2000), (long long)time_ms, from, to);
+	assert_true(n > 0 && n < (int)sizeof text);
+	assert_true(shard_add(s, slice_make(text, (size_t)n), SLICE_NONE, NULL, offset, time_ms));
+}
+
+static void call(struct shard *s, int64_t offset, const char *from, const char *to, int64_t time_ms)
+{
+	give(s, offset, from, to, time_ms);
+	assert_int_equal(step(s), ERR_OK);
+}
+
+/* A copy as another shard sends it. */
+static void copy(struct rig *r, const char *key, int64_t time_ms)
+{
+	struct relay_pack pack = {0};
+	struct copy c = {.kind = COPY_CALLED, .offset = r->offset, .key = slice_of(key), .caller = 7, .event_ms = time_ms};
+	relay_pack_begin(&pack, false, 4711, 1);
+	relay_pack_add(&pack, &c);
+	shard_relay(r->shard, relay_pack_end(&pack), r->offset++);
+	buf_release(&pack.bytes);
+	assert_int_equal(step(r->shard), ERR_OK);
+}
+
+static struct subject *subject(struct rig *r, const char *key)
+{
+	struct slice k = slice_of(key);
+	struct subject *s = table_find(shard_subjects(r->shard), k, hash64(k.p, k.len, 0));
+	assert_non_null(s);
+	return s;
+}
+
+/* ---- ---- */
+
+static void copy_of_a_shard_ahead_ends_no_record(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_open(&r, &outlet);
+	call(r.shard, 0, "+15551230000", "+12125550001", T0);
+	copy(&r, "+15551230000", T0 + 200 * DAY);
+	assert_int_equal(subject(&r, "+15551230000")->calls, 1);
+	assert_int_equal(subject_received(subject(&r, "+15551230000")), 1);
+	call(r.shard, 1, "+15551230000", "+12125550001", T0 + DAY);
+	assert_int_equal(subject(&r, "+15551230000")->calls, 2);
+	assert_int_equal(shard_meta(r.shard)->counts.expired, 0);
+	rig_close(&r);
+}
+
+static void record_ends_when_its_own_shard_is_past_it(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_open(&r, &outlet);
+	call(r.shard, 0, "+15551230000", "+12125550001", T0);
+	call(r.shard, 1, "+15551240000", "+12125550001", T0 + 200 * DAY);
+	copy(&r, "+15551230000", T0 + 200 * DAY);
+	assert_int_equal(subject(&r, "+15551230000")->calls, 0);
+	assert_int_equal(shard_meta(r.shard)->counts.expired, 1);
+	rig_close(&r);
+}
+
+static void command_after_an_old_backfill_erases_nothing(void **state)
+{
+	static const char text[] = "{\"id\":\"c1\",\"command\":\"quarantine\",\"number\":\"+15551230000\",\"time\":\"2026-01-01T00:00:00Z\"}";
+	struct rig r;
+	struct outlet outlet;
+	struct err_text why = {""};
+	(void)state;
+	rig_open(&r, &outlet);
+	call(r.shard, 0, "+15551230000", "+12125550001", T0);
+	assert_true(shard_command(r.shard, slice_of(text), 0, T0 + 400 * DAY));
+	assert_int_equal(pipeline_finish(r.shard, TIME_NONE, &why), ERR_OK);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 1);
+	assert_int_equal(subject(&r, "+15551230000")->calls, 1);
+	assert_int_equal(shard_meta(r.shard)->counts.expired, 0);
+	rig_close(&r);
+}
+
+/* The same two calls and copies, the copies first, between, last. */
+static void sequence_does_not_hang_on_when_copies_come(void **state)
+{
+	uint64_t sequence[3];
+	(void)state;
+	for (int order = 0; order < 3; order++) {
+		struct rig r;
+		struct outlet outlet;
+		rig_open(&r, &outlet);
+		if (order == 0)
+			copy(&r, "+15551230000", T0 - 3000);
+		call(r.shard, 0, "+15551240000", "+12125550001", T0);
+		if (order == 1)
+			copy(&r, "+15551230000", T0 - 3000);
+		call(r.shard, 1, "+15551230000", "+12125550001", T0 + 5000);
+		if (order == 2)
+			copy(&r, "+15551230000", T0 - 3000);
+		sequence[order] = subject(&r, "+15551230000")->sequence;
+		assert_true(shard_meta(r.shard)->counts.events > 0);
+		rig_close(&r);
+	}
+	assert_true(sequence[0] > (uint64_t)T0 && sequence[0] == sequence[1] && sequence[1] == sequence[2]);
+}
+
+static struct shard *taken_over;
+
+static void take_over(struct rig *r)
+{
+	static struct outlet outlet;
+	struct err_text why = {""};
+	outlet = outlet_of(r);
+	r->on_copies = NULL;
+	assert_int_equal(shard_take(&r->pipe, &outlet, 0, 1, &taken_over, &why), ERR_OK);
+	assert_int_equal(shard_start(taken_over, 0, 0, 0, &why), ERR_OK);
+}
+
+/* A shard is taken for the first time, sends copies, and stands still before its commit; who takes it after it sends the same copies, known as the
+ * same by their source. */
+static void copies_of_a_fenced_owner_are_those_of_the_next(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	struct relay_message a, b;
+	struct sent first;
+	(void)state;
+	rig_open(&r, &outlet);
+	r.on_copies = take_over;
+	give(r.shard, 0, "+15551230000", "+12125550001", T0);
+	assert_int_equal(step(r.shard), ERR_FENCED);
+	first = r.sent;
+	r.sent.len = 0;
+	shard_drop(r.shard);
+	r.shard = taken_over;
+	call(r.shard, 0, "+15551230000", "+12125550001", T0);
+	assert_true(first.len > 0 && relay_open(slice_make(first.copies, first.len), &a));
+	assert_true(r.sent.len > 0 && relay_open(slice_make(r.sent.copies, r.sent.len), &b));
+	assert_true(a.source == b.source && a.source != 0);
+	rig_close(&r);
+}
+
+static struct replay_sums replay(const char *path, int32_t partitions, int64_t batch)
+{
+	struct rig r = {0};
+	struct replay *replay;
+	struct replay_sums sums;
+	struct err_text why = {""};
+	const char *const files[] = {path};
+	const struct replay_config c = {.partitions = partitions, .files = files, .file_cnt = 1, .until_ms = TIME_NONE};
+	arena_init(&r.arena, 65536);
+	assert_int_equal(settings_load(NULL, &r.arena, &r.set), ERR_OK);
+	r.set.store.kind = STORE_MEMORY;
+	r.set.run.batch_records = batch;
+	r.set.relay.called = RELAY_CALLED_ALL;
+	assert_int_equal(pipeline_init(&r.pipe, &r.set, true, &why), ERR_OK);
+	r.pipe.files = true;
+	setup_rules(&r.pipe, "groups: [{name: g, rules: [{alert: both, expr: 'incoming[\"1h\"] >= 1 && calls[\"1h\"] >= 1'}]}]\n");
+	assert_int_equal(replay_open(&r.pipe, &c, &replay, &why), ERR_OK);
+	assert_int_equal(replay_run(replay, &why), ERR_OK);
+	replay_sums(replay, &sums);
+	assert_int_equal(replay_close(replay, &why), ERR_OK);
+	pipeline_release(&r.pipe);
+	arena_release(&r.arena);
+	return sums;
+}
+
+/* Each number is called by the one before it, then calls the next: whether the copy is there when it calls must not hang on shards and batches. */
+static void copies_are_applied_right_after_their_cdr_in_replay(void **state)
+{
+	char path[] = "/tmp/test_shards.XXXXXX.jsonl";
+	int fd = mkstemps(path, 6);
+	FILE *f = fdopen(fd, "w");
+	enum { CALLS = 50 };
+	(void)state;
+	assert_non_null(f);
+	for (int i = 0; i < CALLS; i++)
+		fprintf(f,
+			"{\"record_id\":\"r%d\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"+155512300%02d\",\"called_number\":"
+			"\"+155512300%02d\",\"disposition\":\"ANSWERED\",\"billable_ms\":1000}\n",
+			i, (long long)T0 + i * 1000, (long long)T0 + i * 1000 + 500, i, i + 1);
+	fclose(f);
+	for (int32_t partitions = 1; partitions <= 8; partitions *= 2)
+		for (int64_t batch = 1; batch <= 1000; batch *= 1000) {
+			struct replay_sums s = replay(path, partitions, batch);
+			assert_int_equal(s.counts.applied, CALLS);
+			assert_int_equal(s.events[EVENT_ALERT_RAISED] + s.events[EVENT_ALERT_FIRING], CALLS - 1);
+		}
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copy_of_a_shard_ahead_ends_no_record),
+		cmocka_unit_test(record_ends_when_its_own_shard_is_past_it),
+		cmocka_unit_test(command_after_an_old_backfill_erases_nothing),
+		cmocka_unit_test(sequence_does_not_hang_on_when_copies_come),
+		cmocka_unit_test(copies_of_a_fenced_owner_are_those_of_the_next),
+		cmocka_unit_test(copies_are_applied_right_after_their_cdr_in_replay),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
