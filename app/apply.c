@@ -73,13 +73,12 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 	return FOUND;
 }
 
-/* A record that copies began has no sequence before its first CDR or command: when copies come is chance, and the same input shall say the same. */
-static void begin_sequence(struct shard *s, struct subject *sub, int64_t since_ms)
+/* A record that copies began has no sequence before its first CDR, or the first command that did something: when copies come is chance, and the same
+ * input shall say the same. What calls this changes the record anyway, so it is stored. */
+static void begin_sequence(struct subject *sub, int64_t since_ms)
 {
-	if (sub->sequence || since_ms <= 0)
-		return;
-	sub->sequence = (uint64_t)since_ms;
-	table_mark(s->table, sub);
+	if (!sub->sequence && since_ms > 0)
+		sub->sequence = (uint64_t)since_ms;
 }
 
 /* ---- copies and facts from other shards ---- */
@@ -193,7 +192,6 @@ static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, stru
 		timers_forget(&s->timers, timer_key(t), t->hash); /* the store keeps it, for when the record can be read again */
 		return true;
 	}
-	begin_sequence(s, sub, due_ms);
 	struct rules_subject rs = view_of(s, sub);
 	const char *kind = "timer";
 	figures_reset(s->figures, sub, due_ms);
@@ -222,9 +220,10 @@ static enum err refuse_command(struct shard *s, const struct command *c, struct 
 }
 
 /* A flag opened or a complaint: counted, and the rules are asked, at the later of its time and the number's clock. */
-static enum err run_flag(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
+static enum err run_flag(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
 	int64_t now_ms = sub->clock_ms > w->time_ms ? sub->clock_ms : w->time_ms;
+	begin_sequence(sub, since_ms);
 	subject_add_flag(s->table, sub, w->time_ms);
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, now_ms);
@@ -234,20 +233,23 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 	return e ? e : facts_put(s, COPY_FLAG, subject_key(sub), NULL, w->command.account, w->time_ms, why);
 }
 
-static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, struct err_text *why)
+static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
 	const struct command *c = &w->command;
 	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
 	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
 	s->meta.counts.commands++;
 	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_COMPLAINT)
-		return run_flag(s, sub, w, why);
+		return run_flag(s, sub, w, since_ms, why);
 	if (c->verb == COMMAND_CLEAR) /* `flags` counts what was opened; which flags are open is kept with disputes, later */
 		return ERR_OK;
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, w->time_ms);
 	set_outside(s, &rs);
-	return rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc) ? after_rules(s, sub, &rs, NULL, why) : ERR_OK;
+	if (!rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc))
+		return ERR_OK;
+	begin_sequence(sub, since_ms);
+	return after_rules(s, sub, &rs, NULL, why);
 }
 
 static bool is_supported(enum command_verb v)
@@ -277,10 +279,8 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 		return false;
 	else if (!sub)
 		*e = refuse_command(s, c, SLICE_LIT("the record of this number cannot be read"), why);
-	else {
-		begin_sequence(s, sub, since_ms);
-		*e = run_command(s, sub, w, why);
-	}
+	else
+		*e = run_command(s, sub, w, since_ms, why);
 	s->meta.command_ms = w->time_ms;
 	s->meta.control_next = c->offset + 1;
 	s->command_first = (s->command_first + 1) % COMMANDS_WAITING_MAX;
@@ -429,7 +429,7 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 		if (c->event_ms > s->meta.clock_ms)
 			s->meta.clock_ms = c->event_ms;
 		if (sub)
-			begin_sequence(s, sub, since_ms);
+			begin_sequence(sub, since_ms);
 		*e = check_keying(s, c, why);
 	}
 	passed(s, c, now);
