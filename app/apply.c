@@ -47,9 +47,11 @@ bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_m
 	return subject_expired(sub, clock_ms, s->pipe->settings->keep_ms) && !is_held(s, sub);
 }
 
+/* Its first day outlives the record by a year, here as in the sweep. */
 static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
 {
-	table_renew(s->table, sub, since_ms, subject_first_day(sub));
+	int32_t end_day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	table_renew(s->table, sub, since_ms, utc_day(since_ms) - end_day <= SEEN_KEPT_DAYS ? subject_first_day(sub) : -1);
 	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
 	s->meta.counts.expired++;
 }
@@ -69,7 +71,7 @@ static enum found subject_of(struct shard *s, struct slice key, uint64_t hash, i
 	}
 	if (!s->pipe->resident && !asked_has(&s->asked, key, hash))
 		return NOT_LOADED;
-	*out = table_add(s->table, key, hash, since_ms, -1);
+	*out = table_add(s->table, key, hash, since_ms, first_seen_day(&s->first_seen, hash, utc_day(since_ms)));
 	return FOUND;
 }
 

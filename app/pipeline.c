@@ -94,6 +94,19 @@ static void commit_answered(struct shard *s)
 	s->committed = s->sent;
 }
 
+/* First-seen days of the subjects that may begin a record, and of those whose record may go. */
+static enum err load_first_seen(struct shard *s, const struct store_read *read, struct err_text *why)
+{
+	struct first_seen *f = &s->first_seen;
+	first_seen_reset(f);
+	for (uint32_t i = 0; i < s->asked.cnt && s->meta.counts.expired > 0; i++)
+		if (!read->values[i].p)
+			first_seen_want(f, s->asked.hashes[i]);
+	for (uint32_t i = 0; i < s->sweep_cnt; i++)
+		first_seen_want(f, key_hash(s->sweep[i]));
+	return first_seen_read(f, s->pipe->ops, s->handle, s->pipe->settings->topics.cdr, s->meta.partition, why);
+}
+
 /* One round trip: the answer to the last commit, the meta (is it still ours?), the records that are not in the table. */
 static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_ms, struct err_text *why)
 {
@@ -125,7 +138,7 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 		else
 			loaded->listed_day = subject_end_day(loaded, s->pipe->settings->keep_ms);
 	}
-	return ERR_OK;
+	return load_first_seen(s, &read, why);
 }
 
 /* ---- hand over ---- */
@@ -187,8 +200,8 @@ static void list_day(struct shard *s, struct subject *sub)
 
 static void collect_records(struct shard *s, struct store_commit *c)
 {
-	uint32_t n = table_dirty_cnt(s->table), i = 0;
-	GROW(s->puts, s->put_cap, n + SWEEP_MAX);
+	uint32_t n = table_dirty_cnt(s->table), days = first_seen_changed(&s->first_seen), i = 0;
+	GROW(s->puts, s->put_cap, n + SWEEP_MAX + days);
 	GROW(s->days, s->day_cap, n + s->day_cnt);
 	GROW(s->put_blocks, s->put_block_cap, n * RECORD_BLOCKS_MAX);
 	buf_reset(&s->records);
@@ -208,6 +221,8 @@ static void collect_records(struct shard *s, struct store_commit *c)
 		}
 	for (uint32_t k = 0; k < s->gone_cnt; k++)
 		s->puts[i++] = (struct store_put){.at = {s->gone[k], SPACE_RECORD}};
+	first_seen_puts(&s->first_seen, s->puts + i);
+	i += days;
 	c->puts = s->puts;
 	c->put_cnt = i;
 	c->days = s->days;

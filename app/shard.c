@@ -300,6 +300,7 @@ void shard_drop(struct shard *s)
 	free(s->entries);
 	free(s->days);
 	arena_release(&s->sweep_arena);
+	first_seen_release(&s->first_seen);
 	free(s->damaged);
 	free(s);
 }

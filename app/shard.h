@@ -3,6 +3,7 @@
 #ifndef RINGFENCE_APP_SHARD_H
 #define RINGFENCE_APP_SHARD_H
 
+#include "app/first_seen.h"
 #include "app/pipeline.h"
 #include "base/hash.h"
 
@@ -91,6 +92,7 @@ struct shard {
 	struct slice sweep[SWEEP_MAX], gone[SWEEP_MAX]; /* to be looked at; to be deleted with the next commit */
 	uint32_t sweep_cnt, gone_cnt;
 	struct mono_time swept;
+	struct first_seen first_seen;
 
 	/* records that could not be read: kept aside in the store, never overwritten */
 	char (*damaged)[SUBJECT_KEY_MAX + 1];

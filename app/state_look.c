@@ -2,6 +2,7 @@
 #include "app/state_look.h"
 
 #include "scoring/scoring.h"
+#include "scoring/seen.h"
 #include "sinks/json.h"
 
 #include <stdio.h>
@@ -288,6 +289,17 @@ static void compare_timers(struct check *c)
 	}
 }
 
+static enum err check_first_seen(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	struct check *c = ctx;
+	struct seen_bucket b;
+	struct err_text why;
+	(void)number;
+	if (seen_decode(value, &b, &why))
+		fault(c, "first-seen days " SLICE_FMT ": %s", SLICE_ARG(key), why.text);
+	return ERR_OK;
+}
+
 static enum err check_shard(void *ctx, struct store_shard *h, const struct meta *m, struct err_text *why)
 {
 	struct check *c = ctx;
@@ -300,6 +312,8 @@ static enum err check_shard(void *ctx, struct store_shard *h, const struct meta 
 	if (m->clock_ms < m->cdr_clock_ms)
 		fault(c, "its clock is behind its CDRs");
 	enum err e = ops->values(h, SPACE_RECORD, check_record, c, why);
+	if (!e)
+		e = ops->values(h, SPACE_SEEN, check_first_seen, c, why);
 	if (!e)
 		e = ops->timers(h, check_timer, c, why);
 	if (!e)

@@ -3,13 +3,8 @@
  *
  * Each stored record stands in the list of the day on which it may end: 38 days after its last call. A list whose day has passed by the shard's clock is
  * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, a firing alert) moves to a later list. A record that ended
- * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. */
+ * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year. */
 #include "app/shard.h"
-
-static int32_t today(const struct shard *s)
-{
-	return (int32_t)(s->meta.clock_ms / DAY_MS);
-}
 
 static enum err take_key(void *ctx, struct slice key, struct slice value, int64_t day)
 {
@@ -28,9 +23,9 @@ enum err sweep_look(struct shard *s, bool *found, struct err_text *why)
 	if (s->meta.clock_ms == TIME_NONE)
 		return ERR_OK;
 	if (s->meta.sweep_day < 0) /* nothing was listed before this shard's first commit */
-		s->meta.sweep_day = today(s);
+		s->meta.sweep_day = utc_day(s->meta.clock_ms);
 	arena_reset(&s->sweep_arena);
-	for (s->sweep_cnt = 0; s->meta.sweep_day < today(s) && s->sweep_cnt == 0 && !e;) {
+	for (s->sweep_cnt = 0; s->meta.sweep_day < utc_day(s->meta.clock_ms) && s->sweep_cnt == 0 && !e;) {
 		e = s->pipe->ops->day(s->handle, s->meta.sweep_day, SWEEP_MAX, take_key, s, why);
 		if (!e && s->sweep_cnt == 0)
 			s->meta.sweep_day++; /* swept; kept with the next commit */
@@ -58,6 +53,7 @@ static void sweep_one(struct shard *s, struct slice key)
 		return;
 	}
 	if (subject_has_ended(s, sub, s->meta.clock_ms)) {
+		first_seen_keep(&s->first_seen, hash, subject_first_day(sub), subject_end_day(sub, s->pipe->settings->keep_ms));
 		move(s, key, -1);
 		timers_set(&s->timers, key, hash, TIME_NONE);
 		s->gone[s->gone_cnt++] = key;
@@ -67,7 +63,7 @@ static void sweep_one(struct shard *s, struct slice key)
 	}
 	int32_t day = subject_end_day(sub, s->pipe->settings->keep_ms);
 	if (day <= s->meta.sweep_day)
-		day = today(s) + SWEEP_HELD_DAYS;
+		day = utc_day(s->meta.clock_ms) + SWEEP_HELD_DAYS;
 	move(s, key, day);
 	sub->listed_day = day;
 }

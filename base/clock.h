@@ -57,6 +57,13 @@ bool duration_parse(struct slice text, int64_t *ms) MUST_CHECK;
 /* The shortest such text. Returns `out`. */
 char *duration_format(int64_t ms, char out[TIME_TEXT_BYTES]);
 
+/* The UTC day of a time, since 1970-01-01. */
+static inline int32_t utc_day(int64_t ms)
+{
+	int64_t day = ms / DAY_MS - (ms % DAY_MS < 0);
+	return day > INT32_MAX ? INT32_MAX : day < INT32_MIN ? INT32_MIN : (int32_t)day;
+}
+
 /* Days since 1970-01-01 of a civil date (proleptic Gregorian), and back. Pure arithmetic. */
 int64_t civil_to_days(int64_t year, int month, int day);
 void days_to_civil(int64_t days, int64_t *year, int *month, int *day);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bucket as stored: version (1) · entries, 10 bytes each: hash (6), first day (2), day it was put (2), in order of hash · checksum (4), all
+/* A bucket as stored: version (1) · entries, 10 bytes each: hash (6), first day (2), day its record ended (2), in order of hash · checksum (4), all
  * little-endian. Two entries take 25 bytes, 64 take 645. Days are cut to 0 .. 65535, that is to the year 2149. */
 #include "scoring/seen.h"
 
@@ -27,10 +27,10 @@ static bool is_at(const struct seen_bucket *b, uint32_t i, uint64_t hash)
 	return i < b->cnt && b->entry[i].hash == hash;
 }
 
-int32_t seen_find(const struct seen_bucket *b, uint64_t key_hash)
+int32_t seen_find(const struct seen_bucket *b, uint64_t key_hash, int32_t today)
 {
 	uint32_t i = place(b, key_hash & HASH_MASK);
-	return is_at(b, i, key_hash & HASH_MASK) ? b->entry[i].first_day : -1;
+	return is_at(b, i, key_hash & HASH_MASK) && b->entry[i].end_day + SEEN_KEPT_DAYS >= today ? b->entry[i].first_day : -1;
 }
 
 static uint16_t day16(int32_t day)
@@ -46,7 +46,7 @@ static void take_out(struct seen_bucket *b, uint32_t i)
 static void drop_old(struct seen_bucket *b, int32_t today)
 {
 	for (uint32_t i = b->cnt; i-- > 0;)
-		if (b->entry[i].put_day + SEEN_KEPT_DAYS < today)
+		if (b->entry[i].end_day + SEEN_KEPT_DAYS < today)
 			take_out(b, i);
 }
 
@@ -56,22 +56,22 @@ static uint32_t drop_one(struct seen_bucket *b)
 	if (b->cnt < SEEN_MAX)
 		return 0;
 	for (uint32_t i = 1; i < b->cnt; i++)
-		if (b->entry[i].put_day < b->entry[oldest].put_day)
+		if (b->entry[i].end_day < b->entry[oldest].end_day)
 			oldest = i;
 	take_out(b, oldest);
 	return 1;
 }
 
-uint32_t seen_put(struct seen_bucket *b, uint64_t key_hash, int32_t first_day, int32_t today)
+uint32_t seen_put(struct seen_bucket *b, uint64_t key_hash, int32_t first_day, int32_t end_day)
 {
-	struct seen_entry fresh = {.hash = key_hash & HASH_MASK, .first_day = day16(first_day), .put_day = day16(today)};
+	struct seen_entry fresh = {.hash = key_hash & HASH_MASK, .first_day = day16(first_day), .end_day = day16(end_day)};
 	uint32_t i, gone = 0;
-	drop_old(b, today);
+	drop_old(b, end_day);
 	i = place(b, fresh.hash);
 	if (is_at(b, i, fresh.hash)) {
 		struct seen_entry *e = &b->entry[i];
 		e->first_day = fresh.first_day < e->first_day ? fresh.first_day : e->first_day;
-		e->put_day = fresh.put_day > e->put_day ? fresh.put_day : e->put_day;
+		e->end_day = fresh.end_day > e->end_day ? fresh.end_day : e->end_day;
 		return 0;
 	}
 	gone = drop_one(b);
@@ -90,7 +90,7 @@ void seen_encode(const struct seen_bucket *b, struct buf *out)
 		buf_put_u32(out, (uint32_t)e->hash);
 		buf_put_u8(out, (uint8_t)(e->hash >> 32));
 		buf_put_u8(out, (uint8_t)(e->hash >> 40));
-		buf_put_u32(out, e->first_day | (uint32_t)e->put_day << 16);
+		buf_put_u32(out, e->first_day | (uint32_t)e->end_day << 16);
 	}
 	buf_put_u32(out, (uint32_t)hash64(out->data + from, out->len - from, 0));
 }
@@ -117,7 +117,7 @@ enum err seen_decode(struct slice bytes, struct seen_bucket *b, struct err_text 
 		e->hash |= (uint64_t)reader_u8(&r) << 40;
 		uint32_t days = reader_u32(&r);
 		e->first_day = (uint16_t)days;
-		e->put_day = (uint16_t)(days >> 16);
+		e->end_day = (uint16_t)(days >> 16);
 		if (i && e->hash <= e[-1].hash)
 			return err_set(why, ERR_CORRUPT, "the bucket of first-seen days is damaged (order)");
 	}

@@ -186,15 +186,9 @@ void subject_add_flagged(struct table *t, struct subject *s, uint64_t number, in
 
 /* ---- its days ---- */
 
-static int32_t day_of(int64_t ms)
-{
-	int64_t day = ms / DAY_MS - (ms % DAY_MS < 0);
-	return day > INT32_MAX ? INT32_MAX : day < INT32_MIN ? INT32_MIN : (int32_t)day;
-}
-
 int32_t subject_first_day(const struct subject *s)
 {
-	int32_t day = s->first_seen_ms == TIME_NONE ? -1 : day_of(s->first_seen_ms);
+	int32_t day = s->first_seen_ms == TIME_NONE ? -1 : utc_day(s->first_seen_ms);
 	return s->first_day >= 0 && (day < 0 || s->first_day < day) ? s->first_day : day;
 }
 
@@ -214,7 +208,7 @@ int64_t subject_end_ms(const struct subject *s, int64_t keep_ms)
 int32_t subject_end_day(const struct subject *s, int64_t keep_ms)
 {
 	int64_t end_ms = subject_end_ms(s, keep_ms);
-	return end_ms == TIME_NONE ? -1 : day_of(end_ms);
+	return end_ms == TIME_NONE ? -1 : utc_day(end_ms);
 }
 
 bool subject_expired(const struct subject *s, int64_t shard_clock_ms, int64_t keep_ms)

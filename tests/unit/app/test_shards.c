@@ -293,6 +293,69 @@ static void copies_of_a_fenced_owner_are_those_of_the_next(void **state)
 	rig_close(&r);
 }
 
+static void sweep(struct rig *r)
+{
+	struct err_text why = {""};
+	for (int i = 0; i < 10; i++) {
+		r->shard->swept = (struct mono_time){0};
+		assert_int_equal(pipeline_sweep(r->shard, &why), ERR_OK);
+	}
+	assert_int_equal(pipeline_idle(r->shard, false, (struct wall_time){0}, &why), ERR_OK);
+}
+
+/* Taken anew, so that nothing stands in the table. */
+static void take_again(struct rig *r, struct outlet *outlet)
+{
+	struct err_text why = {""};
+	const struct meta m = *shard_meta(r->shard);
+	shard_drop(r->shard);
+	assert_int_equal(shard_take(&r->pipe, outlet, 0, 1, &r->shard, &why), ERR_OK);
+	assert_int_equal(shard_start(r->shard, m.cdr_next, m.control_next, m.relay_next, &why), ERR_OK);
+}
+
+static void day_first_seen_outlives_the_record_by_a_year(void **state)
+{
+	static const char *const numbers[] = {"+15551230001", "+15551230002"};
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_open(&r, &outlet);
+	int64_t end = T0 + r.set.keep_ms;
+	call(r.shard, 0, numbers[0], "+12125550001", T0);
+	call(r.shard, 1, numbers[1], "+12125550001", T0);
+	sweep(&r);
+	call(r.shard, 2, "+15551240000", "+12125550001", end + 2 * DAY);
+	sweep(&r);
+	assert_int_equal(shard_meta(r.shard)->counts.expired, 2);
+	take_again(&r, &outlet);
+	call(r.shard, 3, numbers[0], "+12125550001", end + 364 * DAY);
+	assert_int_equal(subject(&r, numbers[0])->calls, 1);
+	assert_int_equal(subject_first_day(subject(&r, numbers[0])), utc_day(T0));
+	take_again(&r, &outlet);
+	call(r.shard, 4, numbers[0], "+12125550001", end + 364 * DAY + 1);
+	assert_int_equal(subject_first_day(subject(&r, numbers[0])), utc_day(T0));
+	call(r.shard, 5, numbers[1], "+12125550001", end + 366 * DAY);
+	assert_int_equal(subject_first_day(subject(&r, numbers[1])), utc_day(end + 366 * DAY));
+	rig_close(&r);
+}
+
+/* The same where the record was not swept yet: it ends in the table. */
+static void day_first_seen_is_the_same_whether_swept_or_not(void **state)
+{
+	for (int64_t days = 364; days <= 366; days += 2) {
+		struct rig r;
+		struct outlet outlet;
+		(void)state;
+		rig_open(&r, &outlet);
+		int64_t back = T0 + r.set.keep_ms + days * DAY;
+		call(r.shard, 0, "+15551230001", "+12125550001", T0);
+		call(r.shard, 1, "+15551230001", "+12125550001", back);
+		assert_int_equal(subject(&r, "+15551230001")->calls, 1);
+		assert_int_equal(subject_first_day(subject(&r, "+15551230001")), days == 364 ? utc_day(T0) : utc_day(back));
+		rig_close(&r);
+	}
+}
+
 static struct replay_sums replay(const char *path, int32_t partitions, int64_t batch)
 {
 	struct rig r = {0};
@@ -351,6 +414,8 @@ int main(void)
 		cmocka_unit_test(command_after_an_old_backfill_erases_nothing),
 		cmocka_unit_test(sequence_does_not_hang_on_when_copies_come),
 		cmocka_unit_test(copies_of_a_fenced_owner_are_those_of_the_next),
+		cmocka_unit_test(day_first_seen_outlives_the_record_by_a_year),
+		cmocka_unit_test(day_first_seen_is_the_same_whether_swept_or_not),
 		cmocka_unit_test(copies_are_applied_right_after_their_cdr_in_replay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
