@@ -12,7 +12,7 @@ struct seen_page {
 	struct seen_bucket bucket;
 	uint32_t number;
 	bool changed, damaged; /* damaged: left in the store as it is */
-	char key[8];	       /* its number as text */
+	char key[8];           /* its number as text */
 	uint8_t key_len;
 	size_t from; /* its bytes */
 };
@@ -69,8 +69,8 @@ enum err first_seen_read(struct first_seen *f, const struct store_ops *ops, stru
 		struct seen_page *p = &f->pages[i];
 		p->damaged = seen_decode(read.values[i], &p->bucket, &detail) != ERR_OK;
 		if (p->damaged)
-			log_error("scoring", "%s:%d: the first-seen days %s cannot be read and are left as they are: %s", topic, partition, p->key,
-				  detail.text);
+			log_error("scoring", "%s:%d: the first-seen days %s cannot be read and are left as they are: %s", topic, partition,
+				  p->key, detail.text);
 	}
 	return e;
 }

@@ -106,7 +106,7 @@ enum err seen_decode(struct slice bytes, struct seen_bucket *b, struct err_text 
 	uint8_t version = reader_u8(&r);
 	if (version > SEEN_VERSION)
 		return err_set(why, ERR_CORRUPT, "the bucket of first-seen days has form %u: a newer version wrote it", version);
-	if (reader_u32(&sum) != (uint32_t)hash64(bytes.p, bytes.len - 4, 0) || reader_left(&r) % ENTRY_BYTES != 0 ||
+	if (reader_u32(&sum) != (uint32_t)hash64(bytes.p, bytes.len - 4, 0) || version == 0 || reader_left(&r) % ENTRY_BYTES != 0 ||
 	    reader_left(&r) > SEEN_MAX * ENTRY_BYTES)
 		return err_set(why, ERR_CORRUPT, "the bucket of first-seen days is damaged");
 	uint32_t n = (uint32_t)(reader_left(&r) / ENTRY_BYTES);
