@@ -62,7 +62,7 @@ static struct entry *entry_add(struct dump *d, struct slice key)
 /* Looked up by a command or a timer and never written: it is not in the store either. */
 static bool is_empty(const struct subject *s)
 {
-	return s->clock_ms == TIME_NONE && s->first_seen_ms == TIME_NONE && s->state_len == 0;
+	return s->clock_ms == TIME_NONE && s->first_seen_ms == TIME_NONE && s->state_len == 0 && !s->marks;
 }
 
 /* As the pipeline sees it (app/pipeline.c): absent from the moment on which it ends, swept or not. */

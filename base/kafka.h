@@ -31,6 +31,18 @@ enum err kafka_conf_consumer(const struct kafka_config *c, const char *group, co
 			     struct err_text *why) MUST_CHECK;
 enum err kafka_conf_producer(const struct kafka_config *c, const char *suffix, rd_kafka_conf_t **out, struct err_text *why) MUST_CHECK;
 
+/* ---- the end of a consumer ---- */
+
+typedef void kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *ctx);
+
+/* Leaves the group, calling `on_rebalance` for what is held, within `most_ms`, or by *sooner_ns (monotonic; may change meanwhile; NULL: none). False: not
+ * left in time. rd_kafka_consumer_close() may wait for a session's time when no broker answers, and before librdkafka 2.5 for ever when an
+ * assignment comes in that moment. */
+bool kafka_leave(rd_kafka_t *rk, kafka_rebalance *on_rebalance, void *ctx, int64_t most_ms, const _Atomic int64_t *sooner_ns) MUST_CHECK;
+/* Frees the client. If the group could not be left, a thread that nobody waits for does it. `assigned`: the group has answered once, with partitions or
+ * without; librdkafka before 2.3 aborts the process over a cooperative consumer that goes before that, so such a one is left behind as it is. */
+void kafka_consumer_end(rd_kafka_t *rk, bool left, bool assigned);
+
 /* Errors of both: ERR_CONFIG if somebody has to change something (name, rights, policy, count), else ERR_AWAY.
  *
  * Partition count of a topic; 0 if it does not exist. Asking does not make it. */

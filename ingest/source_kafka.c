@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ROUND_TRIP_MS 10000
+#define LEAVE_MS 10000
 
 struct feed {
 	rd_kafka_queue_t *queue;
@@ -34,8 +35,9 @@ struct source {
 	struct source_hooks hooks;
 	struct part *parts;
 	size_t part_cnt;
-	int wake;  /* eventfd: a queue became non-empty */
-	bool down; /* no broker is connected, as the consumer last said */
+	int wake;      /* eventfd: a queue became non-empty */
+	bool assigned; /* the group has answered once */
+	bool down;     /* no broker is connected, as the consumer last said */
 	enum err fatal;
 	struct err_text why;
 };
@@ -114,6 +116,7 @@ static void let_go(struct source *s, struct part *p, rd_kafka_topic_partition_li
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct source *s = opaque;
+	s->assigned = true;
 	bool lost = rd_kafka_assignment_lost(rk);
 	rd_kafka_topic_partition_list_t *gone = rd_kafka_topic_partition_list_new(list->cnt + 1);
 	for (int i = 0; i < list->cnt; i++) {
@@ -217,8 +220,14 @@ void source_close(struct source *s)
 		for (size_t i = 0; i < s->part_cnt; i++)
 			for (int t = 0; t < SOURCE_TOPICS; t++)
 				feed_clear(&s->parts[i].feeds[t]);
-		rd_kafka_consumer_close(s->rk); /* calls on_rebalance for what is held */
-		rd_kafka_destroy(s->rk);
+		rd_kafka_queue_t *q = rd_kafka_queue_get_consumer(s->rk);
+		rd_kafka_queue_io_event_enable(q, -1, NULL, 0); /* the client may outlive `wake` */
+		rd_kafka_queue_destroy(q);
+		bool left = kafka_leave(s->rk, on_rebalance, s, LEAVE_MS, NULL);
+		if (!left)
+			log_warn("ingest", "the group was not left within %d s: it waits for the end of this member's session",
+				 LEAVE_MS / 1000);
+		kafka_consumer_end(s->rk, left, s->assigned);
 	}
 	if (s->asker)
 		rd_kafka_destroy(s->asker);

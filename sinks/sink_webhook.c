@@ -62,6 +62,7 @@ struct webhook {
 	bool lost;                         /* its partition has been taken away */
 	bool paused;
 	bool left;                  /* the group; else the client cannot be destroyed in a moment */
+	bool assigned;              /* the group has answered once */
 	rd_kafka_message_t **stash; /* came while another one was tried again */
 	size_t stash_cnt, stash_cap;
 };
@@ -210,11 +211,12 @@ static void drop_lost(struct webhook *w, const rd_kafka_topic_partition_list_t *
 	w->lost |= w->current && is_in(parts, w->current);
 }
 
-/* On the webhook's thread, out of poll_consumer() and leave(). */
+/* On the webhook's thread, out of poll_consumer() and kafka_leave(). */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *parts, void *ctx)
 {
 	struct webhook *w = ctx;
 	rd_kafka_error_t *error;
+	w->assigned = true;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		error = rd_kafka_incremental_assign(rk, parts);
 		if (!error && w->paused)
@@ -374,27 +376,6 @@ static void handle(struct webhook *w, const rd_kafka_message_t *rkm)
 	w->current = NULL;
 }
 
-/* Commits what was delivered and leaves the group. Without its broker librdkafka would try for as long as a session lasts: given up in time, and the
- * offsets are those of the last commit. */
-static void leave(struct webhook *w)
-{
-	int64_t end_ns = mono_now().ns + LEAVE_MS * INT64_C(1000000);
-	rd_kafka_queue_t *q = rd_kafka_queue_new(w->rk);
-	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(w->rk, q);
-	while (!error && !rd_kafka_consumer_closed(w->rk) && mono_now().ns < end_ns) {
-		rd_kafka_event_t *e = rd_kafka_queue_poll(q, 10);
-		if (e && rd_kafka_event_type(e) == RD_KAFKA_EVENT_REBALANCE)
-			on_rebalance(w->rk, rd_kafka_event_error(e), rd_kafka_event_topic_partition_list(e), w);
-		if (e)
-			rd_kafka_event_destroy(e);
-		if (atomic_load(&w->stop) && atomic_load(&w->stop_ns) < end_ns)
-			end_ns = atomic_load(&w->stop_ns);
-	}
-	w->left = rd_kafka_consumer_closed(w->rk);
-	rd_kafka_error_destroy(error);
-	rd_kafka_queue_destroy(q);
-}
-
 static void *webhook_main(void *arg)
 {
 	struct webhook *w = arg;
@@ -412,7 +393,8 @@ static void *webhook_main(void *arg)
 	for (size_t i = 0; i < w->stash_cnt; i++)
 		rd_kafka_message_destroy(w->stash[i]);
 	w->stash_cnt = 0;
-	leave(w);
+	/* commits what was delivered; if the group cannot be left in time, the offsets are those of the last commit */
+	w->left = kafka_leave(w->rk, on_rebalance, w, LEAVE_MS, &w->stop_ns);
 	return NULL;
 }
 
@@ -506,27 +488,10 @@ static enum err subscribe(struct webhook *w, struct err_text *why)
 	return code ? err_set(why, ERR_CONFIG, "webhook %s: cannot subscribe: %s", w->name, rd_kafka_err2str(code)) : ERR_OK;
 }
 
-static void *destroy_client(void *rk)
-{
-	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	return NULL;
-}
-
-/* A client whose group could not be left goes on trying for a session's time (45 s), and its end waits for that: off with it into a thread that
- * nobody waits for. Nothing calls back any more, for nobody polls. */
-static void part_with_client(struct webhook *w)
-{
-	pthread_t thread;
-	if (w->left)
-		destroy_client(w->rk);
-	else if (pthread_create(&thread, NULL, destroy_client, w->rk) == 0)
-		pthread_detach(thread);
-}
-
 static void webhook_free(struct webhook *w)
 {
-	if (w->rk)
-		part_with_client(w);
+	if (w->rk) /* nothing calls back any more, for nobody polls */
+		kafka_consumer_end(w->rk, w->left, w->assigned);
 	http_close(w->http);
 	secret_release(&w->key);
 	buf_release(&w->body);
@@ -544,6 +509,7 @@ enum err webhook_start(const struct webhook_config *c, const struct kafka_config
 	if (e)
 		return e;
 	struct webhook *w = mem_zalloc(sizeof *w);
+	atomic_init(&w->stop_ns, INT64_MAX);
 	w->config = *c;
 	w->name = mem_strdup(c->name);
 	w->origin = http_url_origin(c->url);

@@ -134,7 +134,7 @@ class Kafka:
                          "compression.type": "lz4", "queue.buffering.max.messages": 1000000, "log_level": 2})
 
     def produce(self, topic, records, producer=None):
-        """Sends (key, value) or (key, value, headers) in order and waits until all are acknowledged."""
+        """Sends (key, value[, headers[, timestamp in ms]]) in order and waits until all are acknowledged."""
         p = producer or self.producer()
         failures = []
 
@@ -145,7 +145,8 @@ class Kafka:
         for r in records:
             while True:
                 try:
-                    p.produce(topic, key=r[0], value=r[1], headers=r[2] if len(r) > 2 else None, on_delivery=delivered)
+                    p.produce(topic, key=r[0], value=r[1], headers=r[2] if len(r) > 2 else None,
+                              timestamp=r[3] if len(r) > 3 else 0, on_delivery=delivered)
                     break
                 except BufferError:
                     p.poll(0.1)
