@@ -455,3 +455,14 @@ def test_renamed_topic(env):
     env.kafka.create(renamed)
     _, text = env.run(env.config("renamed", redis, group="test_renamed_topic-live", cdr=renamed)).refused()
     expect(f"{env.cdr} " in text.replace(",", " ").replace("'", " ") and renamed in text, f"the refusal names not both topics:\n{text[-800:]}")
+
+
+def test_sigterm_while_the_group_forms(env):
+    """The group is joined, taken apart and joined again by the workers themselves in the first seconds; an end at any moment of it is a good one."""
+    env.kafka.create(env.cdr)
+    config = env.config("ended", "memory", more="run: {status: 500ms, workers: 3}\n")
+    for i in range(14):
+        r = env.run(config, log=f"life-{i}.log")
+        r.wait_line("deployment test", 20)
+        time.sleep(0.2 * i)
+        r.terminate()
