@@ -218,6 +218,18 @@ static void check_topics(struct check *c)
 	}
 }
 
+static void check_properties(struct check *c)
+{
+	const struct config_pairs *p = &c->s->kafka.properties;
+	struct err_text why;
+	for (uint32_t i = 0; i < p->n; i++) {
+		char key[160];
+		snprintf(key, sizeof key, "kafka.properties.%.120s", p->v[i].key);
+		if (kafka_property_check(p->v[i].key, p->v[i].value, &why))
+			config_problem(c->file, key, &c->problems, "%s", why.text);
+	}
+}
+
 static bool is_sink_topic(const char *name)
 {
 	static const char *const names[] = {"alerts", "transitions", "advisories", "numbers", "disputes"};
@@ -310,6 +322,7 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 	if (!e) { /* after problems, values may be missing */
 		check_sizes(&c);
 		check_topics(&c);
+		check_properties(&c);
 		check_policy(&c);
 		const struct webhook_config *sinks = out->sinks.v;
 		for (uint32_t i = 0; i < out->sinks.n; i++)

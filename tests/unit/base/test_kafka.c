@@ -172,6 +172,37 @@ static void reserved_property_is_refused_with_the_reason(void **state)
 	assert_null(kafka_property_reserved("isolation.level"));
 }
 
+static void check_says(const char *name, const char *value, const char *say)
+{
+	struct err_text why = {""};
+	assert_int_equal(kafka_property_check(name, value, &why), ERR_CONFIG);
+	if (!strstr(why.text, say))
+		fail_msg("%s=%s: \"%s\" does not say \"%s\"", name, value, why.text, say);
+}
+
+static void property_is_checked_without_a_client(void **state)
+{
+	(void)state;
+	struct err_text why;
+	assert_int_equal(kafka_property_check("linger.ms", "5", &why), ERR_OK);
+	assert_int_equal(kafka_property_check("session.timeout.ms", "6000", &why), ERR_OK);
+	assert_int_equal(kafka_property_check("message.timeout.ms", "5000", &why), ERR_OK); /* of a topic */
+	check_says("session.timeout.ms", "soon", "session.timeout.ms");
+	check_says("linger.ms", "9000000", "range");
+	check_says("enable.idempotence", "true", kafka_property_reserved("enable.idempotence"));
+}
+
+static void unknown_property_is_told_the_nearest_that_is_known(void **state)
+{
+	(void)state;
+	check_says("lingre.ms", "5", "did you mean linger.ms?");                  /* an alias */
+	check_says("sasl.usrname", "x", "did you mean sasl.username?");           /* without a default */
+	check_says("mesage.timeout.ms", "5", "did you mean message.timeout.ms?"); /* of a topic */
+	struct err_text why = {""};
+	assert_int_equal(kafka_property_check("zzzzzzzzzzzzzzzzzzzzzzzz", "5", &why), ERR_CONFIG);
+	assert_null(strstr(why.text, "did you mean"));
+}
+
 /* ---- on the mock cluster ---- */
 
 static rd_kafka_t *client_new(rd_kafka_type_t kind, rd_kafka_conf_t *conf)
@@ -382,6 +413,8 @@ int main(void)
 		cmocka_unit_test(instance_id_gets_the_name_of_the_worker),
 		cmocka_unit_test(unknown_property_is_refused_with_its_name),
 		cmocka_unit_test(reserved_property_is_refused_with_the_reason),
+		cmocka_unit_test(property_is_checked_without_a_client),
+		cmocka_unit_test(unknown_property_is_told_the_nearest_that_is_known),
 		cmocka_unit_test(property_of_the_other_kind_is_taken_in_silence),
 		cmocka_unit_test(producer_once_made_does_not_make_topics_by_asking),
 		cmocka_unit_test(partition_count_is_that_of_the_topic),
