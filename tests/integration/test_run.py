@@ -161,8 +161,11 @@ def test_run_commands(env):
     expect(newest.value() is None and event_of(newest, "numbers"), "plainly active again is a tombstone on ringfence.numbers")
 
     def refused():
-        return [m for place, ms in config.dead_letters().items() for m in ms if place[0] == config.control]
+        return [m for place, ms in sorted(config.dead_letters().items()) for m in ms if place[0] == config.control]
 
-    env.kafka.produce(config.control, [(number, b"{\"command\": \"nonsense\"}"), (number, b"no JSON")])
-    wait_until("unusable commands are dead letters", lambda: len(refused()) == 2, 20)
+    unusable = [b"{\"command\": \"nonsense\"}", b"no JSON", b"", None]
+    env.kafka.produce(config.control, [(number, value) for value in unusable])
+    wait_until("unusable commands are dead letters", lambda: len(refused()) == len(unusable), 20)
+    values = [m.value() for m in refused()]
+    expect(values == unusable, f"the dead letters of commands hold {values}, not {unusable}")
     r.terminate()
