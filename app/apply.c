@@ -16,6 +16,7 @@ static enum err dead_cdr(struct shard *s, uint32_t i, enum reason reason, struct
 {
 	const struct cdr *c = &s->batch.cdrs[i];
 	const struct origin *o = &s->batch.origins[i];
+	bool decoded = reason != REASON_NO_VALUE && reason != REASON_BAD_JSON && reason != REASON_BAD_ROW;
 	return dead_letter(s,
 			   (struct dead_letter){.reason = reason,
 						.topic = slice_of(s->pipe->settings->topics.cdr),
@@ -23,7 +24,7 @@ static enum err dead_cdr(struct shard *s, uint32_t i, enum reason reason, struct
 						.key = o->key,
 						.value = c->payload,
 						.headers = o->headers,
-						.stage = reason == REASON_BAD_JSON || reason == REASON_BAD_ROW ? "DECODE" : "VALIDATE"},
+						.stage = decoded ? "VALIDATE" : "DECODE"},
 			   why);
 }
 

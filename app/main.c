@@ -15,7 +15,7 @@ static const struct {
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
 	{"rules", "check rule files, evaluate expressions", verb_rules},
 	{"number", "read one number; put it to rest, release it", verb_number},
-	{"state", "what is stored: dump, positions", verb_state},
+	{"state", "what is stored: dump, positions, stats, check", verb_state},
 	{"config", "check, print, document the configuration", verb_config},
 	{"generate", "seeded, realistic CDRs with named kinds of callers, to a file or a topic", verb_generate},
 	{"demo", "the whole story in under a minute, on stand-ins for Kafka and Redis", verb_demo},

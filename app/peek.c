@@ -24,7 +24,7 @@ bool deployment_read(struct slice mark, struct slice *topic, int32_t *partitions
 static enum err load_rules(struct peek *r, struct err_text *why)
 {
 	struct buf problems = {0};
-	enum err e = rules_load(r->set.rule_files.v, r->set.rule_files.n, &r->rules, &problems);
+	enum err e = settings_load_rules(&r->set, &r->rules, &problems);
 	if (e)
 		err_set(why, e, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
 	buf_release(&problems);

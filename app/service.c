@@ -68,7 +68,7 @@ static enum err patiently(struct service *s, enum err (*step)(struct service *s,
 static enum err load_rules(const struct settings *set, struct rules **out, struct err_text *why)
 {
 	struct buf problems = {0};
-	enum err e = rules_load(set->rule_files.v, set->rule_files.n, out, &problems);
+	enum err e = settings_load_rules(set, out, &problems);
 	if (e)
 		err_set(why, e, "the rules cannot be used:\n" SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
 	buf_release(&problems);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All keys of the configuration, and what must hold between them. */
 #include "app/settings.h"
+
+#include "base/file.h"
 #include "base/log.h"
 
 #include <ctype.h>
@@ -218,6 +220,18 @@ static void check_topics(struct check *c)
 	}
 }
 
+static void check_properties(struct check *c)
+{
+	const struct config_pairs *p = &c->s->kafka.properties;
+	struct err_text why;
+	for (uint32_t i = 0; i < p->n; i++) {
+		char key[160];
+		snprintf(key, sizeof key, "kafka.properties.%.120s", p->v[i].key);
+		if (kafka_property_check(p->v[i].key, p->v[i].value, &why))
+			config_problem(c->file, key, &c->problems, "%s", why.text);
+	}
+}
+
 static bool is_sink_topic(const char *name)
 {
 	static const char *const names[] = {"alerts", "transitions", "advisories", "numbers", "disputes"};
@@ -230,6 +244,9 @@ static bool is_sink_topic(const char *name)
 static void check_webhook(struct check *c, const struct webhook_config *w, uint32_t i)
 {
 	char key[40];
+	const char *blamed;
+	struct err_text why;
+	size_t said = c->problems.len;
 	snprintf(key, sizeof key, "sinks[%u].url", i);
 	if (!w->url[0])
 		config_problem(c->file, key, &c->problems, "missing: a webhook needs one, as in https://example.org/hook");
@@ -241,6 +258,10 @@ static void check_webhook(struct check *c, const struct webhook_config *w, uint3
 	snprintf(key, sizeof key, "sinks[%u].retry_most", i);
 	if (w->retry_most_ms < w->retry_first_ms)
 		config_problem(c->file, key, &c->problems, "must not be shorter than retry_first");
+	if (c->problems.len == said && webhook_check(w, &blamed, &why)) {
+		snprintf(key, sizeof key, "sinks[%u].%s", i, blamed);
+		config_problem(c->file, key, &c->problems, "%s", why.text);
+	}
 }
 
 static void check_sink(struct check *c, const struct webhook_config *all, uint32_t i)
@@ -307,9 +328,11 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 		e = config_load(path, settings_table, out, a, &c.problems);
 	else
 		config_defaults(settings_table, out, a);
+	out->file = path ? arena_copy(a, slice_of(path)).p : NULL;
 	if (!e) { /* after problems, values may be missing */
 		check_sizes(&c);
 		check_topics(&c);
+		check_properties(&c);
 		check_policy(&c);
 		const struct webhook_config *sinks = out->sinks.v;
 		for (uint32_t i = 0; i < out->sinks.n; i++)
@@ -320,4 +343,24 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 		fprintf(stderr, "%.*s", (int)c.problems.len, (const char *)c.problems.data);
 	buf_release(&c.problems);
 	return e;
+}
+
+/* Each is read once before rules_load does: that one knows nothing of the configuration that names them. */
+enum err settings_load_rules(const struct settings *s, struct rules **out, struct buf *problems)
+{
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < s->rule_files.n; i++) {
+		struct arena a;
+		struct slice text;
+		struct err_text why;
+		char key[40];
+		arena_init(&a, 64 << 10);
+		snprintf(key, sizeof key, "rules.files[%u]", i);
+		if (file_read(s->rule_files.v[i], YAML_MAX_BYTES, &a, &text, &why)) {
+			config_problem(s->file, key, problems, "%s", why.text);
+			e = ERR_CONFIG;
+		}
+		arena_release(&a);
+	}
+	return e ? e : rules_load(s->rule_files.v, s->rule_files.n, out, problems);
 }

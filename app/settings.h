@@ -15,6 +15,7 @@ enum keying { KEYING_REFUSE, KEYING_WARN };
 enum relay_called { RELAY_CALLED_OFF, RELAY_CALLED_MANAGED, RELAY_CALLED_ALL };
 
 struct settings {
+	const char *file; /* where it was read from; NULL: the defaults */
 	const char *deployment;
 	struct kafka_config kafka;
 	struct {
@@ -61,5 +62,8 @@ extern const struct config_key settings_table[];
 
 /* Loads and checks everything that can be checked without connecting. `path` NULL: the defaults. Problems go to standard error. */
 enum err settings_load(const char *path, struct arena *a, struct settings *out) MUST_CHECK;
+
+/* Loads the rule files that it names. Problems one a line with their place: of a file that cannot be read, where the configuration names it. */
+enum err settings_load_rules(const struct settings *s, struct rules **out, struct buf *problems) MUST_CHECK;
 
 #endif

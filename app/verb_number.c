@@ -25,7 +25,7 @@ static const char help[] =
 	"  --note TEXT  why; becomes the detail of the transition\n"
 	"  --by NAME    who (default: the user's name)\n"
 	"  --id ID      of the command: the same id gives the same event ids (default: random)\n"
-	"  --wait D     how long to wait until it is applied (default 10s); after that it is said to be queued\n"
+	"  --wait D     how long to wait until it is applied (default 10s); after that it is said to be queued, and how far its shard is\n"
 	"\n"
 	"example: ringfence number release -c ringfence.yaml --note 'a false alarm: the clinic recalls its patients' +15551230000\n";
 
@@ -217,37 +217,82 @@ static enum err put(const struct settings *set, const struct options *o, const c
 	return e;
 }
 
-/* Looks until the shard's stored position has passed the command. False: not within the time. */
-static bool applied(const struct peek *r, int32_t partition, int64_t offset, int64_t wait_ms)
+/* What the state said last about the shard of a command. */
+struct progress {
+	enum err e; /* `why` says why it cannot be told */
+	struct err_text why;
+	bool found; /* the shard has state */
+	int64_t control_next, clock_ms;
+};
+
+/* Looks until the shard's stored position has passed the command, at least once. False: not within the time. */
+static bool applied(const struct peek *r, int32_t partition, int64_t offset, int64_t wait_ms, struct progress *p)
 {
 	struct mono_time from = mono_now();
 	struct store_shard *h = NULL;
-	struct err_text why;
 	struct meta m;
-	bool found = false, passed = false;
-	if (peek_shard(r, partition, &h, &why))
-		return false;
-	while (!passed && mono_seconds_since(from) * 1000 < (double)wait_ms) {
+	*p = (struct progress){0};
+	p->e = peek_shard(r, partition, &h, &p->why);
+	while (!p->e) {
+		p->e = peek_meta(r, h, &m, &p->found, &p->why);
+		p->found = p->found && !p->e;
+		p->control_next = p->found ? m.control_next : TIME_NONE;
+		p->clock_ms = p->found ? m.clock_ms : TIME_NONE;
+		if (p->control_next > offset || mono_seconds_since(from) * 1000 >= (double)wait_ms)
+			break;
 		struct timespec ts = {.tv_nsec = 50000000};
 		nanosleep(&ts, NULL);
-		if (peek_meta(r, h, &m, &found, &why))
-			break;
-		passed = found && m.control_next > offset;
 	}
-	r->ops->shard_close(h);
-	return passed;
+	if (h)
+		r->ops->shard_close(h);
+	return !p->e && p->control_next > offset;
+}
+
+/* "the shard's event clock stands at 2026-01-31T10:00:00.000Z, 2h5m behind the wall time" */
+static void print_clock(int64_t clock_ms)
+{
+	char at[TIME_TEXT_BYTES], behind[TIME_TEXT_BYTES];
+	int64_t ms = wall_now().ms - clock_ms;
+	if (clock_ms == TIME_NONE)
+		printf("the shard has read no CDR yet");
+	else if (ms < SECOND_MS)
+		printf("the shard's event clock is up to date");
+	else
+		printf("the shard's event clock stands at %s, %s behind the wall time", time_format(clock_ms, at),
+		       duration_format(ms - ms % SECOND_MS, behind));
+}
+
+/* It is in the topic and will be applied: how far away that is, and what may be in the way. */
+static void print_queued(const struct progress *p, int64_t offset)
+{
+	if (p->e) {
+		printf("  how far its shard is cannot be read: %s\n", p->why.text);
+	} else if (!p->found || p->control_next == TIME_NONE) {
+		printf("  no `ringfence run` has taken its shard yet: it is applied once one has\n");
+	} else {
+		long long before = (long long)(offset - p->control_next);
+		if (before <= 0)
+			printf("  it is the next command; ");
+		else
+			printf("  %lld command%s before it; ", before, before == 1 ? " is" : "s are");
+		print_clock(p->clock_ms);
+		printf("\n  is `ringfence run` running? A command is applied once the CDRs up to its time are, or all that there are\n");
+	}
 }
 
 static enum err command(const struct peek *r, const struct options *o, const char *name, struct err_text *why)
 {
 	struct report report = {0};
+	struct progress p;
 	int32_t partition = 0;
 	enum err e = put(&r->set, o, name, &report, &partition, why);
 	if (e)
 		return e;
-	bool done = applied(r, partition, report.offset, o->wait_ms);
+	bool done = applied(r, partition, report.offset, o->wait_ms, &p);
 	printf("%s %s: %s (%s:%d, offset %lld)\n", name, o->number, done ? "applied" : "queued, not applied yet", r->set.topics.control,
 	       partition, (long long)report.offset);
+	if (!done)
+		print_queued(&p, report.offset);
 	return ERR_OK;
 }
 

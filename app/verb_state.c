@@ -11,12 +11,17 @@
 static const char help[] =
 	"usage: ringfence state dump -c FILE [--subjects]\n"
 	"       ringfence state positions -c FILE\n"
+	"       ringfence state stats -c FILE\n"
+	"       ringfence state check -c FILE\n"
 	"\n"
 	"Reads the store of a configuration; nothing is changed, and a service that runs is not disturbed.\n"
 	"\n"
 	"  dump         one JSON object a line: first each shard, then each subject, sorted. Two equal states give equal bytes.\n"
 	"               --subjects leaves out the shards' lines\n"
 	"  positions    the shards' lines alone: CDRs applied, input positions, counts\n"
+	"  stats        one JSON object: shards, subjects by kind, bytes, sizes of records, the numbers with the most calls\n"
+	"  check        does every record decode, do timers and records agree, are positions sane; each fault is a line on standard\n"
+	"               error, a summary goes to standard output; exit 1 if there were faults\n"
 	"\n"
 	"example: ringfence state dump -c ringfence.yaml --subjects > subjects.jsonl\n";
 

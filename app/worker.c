@@ -214,6 +214,12 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 
 /* ---- one round ---- */
 
+/* A tombstone has no value, which is not an empty one: its dead letter has none either. */
+static struct slice value_of(const rd_kafka_message_t *m)
+{
+	return m->payload ? slice_make(m->payload, m->len) : SLICE_NONE;
+}
+
 static enum err fetch(struct worker *w, struct slot *s, struct err_text *why)
 {
 	enum err e =
@@ -224,8 +230,7 @@ static enum err fetch(struct worker *w, struct slot *s, struct err_text *why)
 		rd_kafka_timestamp_type_t type;
 		rd_kafka_message_headers(m, &headers);
 		int64_t ts = rd_kafka_message_timestamp(m, &type);
-		shard_add(s->shard, slice_make(m->payload ? m->payload : "", m->len), slice_make(m->key, m->key_len), headers, m->offset,
-			  ts < 0 ? TIME_NONE : ts);
+		shard_add(s->shard, value_of(m), slice_make(m->key, m->key_len), headers, m->offset, ts < 0 ? TIME_NONE : ts);
 	}
 	return e;
 }
@@ -241,7 +246,7 @@ static enum err read_control(struct worker *w, struct slot *s, bool *complete, s
 		if (n > 0) {
 			rd_kafka_timestamp_type_t type;
 			int64_t ts = rd_kafka_message_timestamp(m, &type);
-			shard_command(s->shard, slice_make(m->payload ? m->payload : "", m->len), m->offset, ts < 0 ? TIME_NONE : ts);
+			shard_command(s->shard, value_of(m), m->offset, ts < 0 ? TIME_NONE : ts);
 			rd_kafka_message_destroy(m);
 		}
 		if (e)

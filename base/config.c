@@ -639,16 +639,23 @@ enum err config_load(const char *path, const struct config_key *table, void *out
 	return config_parse(text, path, file_folder(path, a), table, out, a, problems);
 }
 
+/* The entry of a map that a path goes through; the longest, for a key may hold dots itself ("time.idle", "enable.idempotence"). */
+static const struct yaml_node *child_at(const struct yaml_node *map, const char *path)
+{
+	const struct yaml_node *best = NULL;
+	for (const struct yaml_node *n = map->kind == YAML_MAP ? map->first : NULL; n; n = n->next)
+		if (n->key.len > (best ? best->key.len : 0) && strncmp(path, n->key.p, n->key.len) == 0 && strchr(".[", path[n->key.len]))
+			best = n;
+	return best;
+}
+
 /* "sinks[1].url": names and list places, down from the root. */
 static const struct yaml_node *node_at(const struct yaml_node *root, const char *path)
 {
 	const struct yaml_node *at = root;
 	while (*path) {
-		size_t len = strcspn(path, ".[");
-		char name[128];
-		snprintf(name, sizeof name, "%.*s", (int)len, path);
-		const struct yaml_node *n = len ? yaml_get(at, name) : at;
-		path += len;
+		const struct yaml_node *n = *path == '[' ? at : child_at(at, path);
+		path += n && *path != '[' ? n->key.len : 0;
 		if (n && *path == '[') {
 			unsigned long i = strtoul(path + 1, NULL, 10);
 			for (n = n->kind == YAML_LIST ? n->first : NULL; n && i > 0; i--)

@@ -23,6 +23,9 @@ enum kafka_start { KAFKA_EARLIEST, KAFKA_LATEST };
 /* Properties that a configuration may not change, for correctness rests on them (enable.auto.offset.store=false, auto.offset.reset=error,
  * enable.idempotence=true, ...): NULL, or the reason. */
 const char *kafka_property_reserved(const char *name);
+/* One entry of `properties`, before there is a client: ERR_CONFIG if it is reserved (with the reason), not known (with the nearest name that is) or
+ * has a bad value (in librdkafka's words). What shows only when a client is made (a file that is missing, two that do not go together) passes. */
+enum err kafka_property_check(const char *name, const char *value, struct err_text *why) MUST_CHECK;
 
 /* Returns an owned conf (handed to rd_kafka_new) with brokers, client id "<client_id>-<suffix>", logging into ours and the user's properties.
  * A user's group.instance.id becomes "<value>-<suffix>". A property of the other kind of client is left out without a word. An unknown property

@@ -110,6 +110,10 @@ void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, 
 {
 	*c = (struct command){.payload = payload, .produced_ms = produced_ms};
 	const char *end = NULL;
+	if (!payload.p) {
+		c->reason = REASON_NO_VALUE;
+		return;
+	}
 	cJSON *o = payload.len <= 65536 ? cJSON_ParseWithLengthOpts(payload.p, payload.len, &end, false) : NULL;
 	if (!cJSON_IsObject(o) || !only_blanks(end, payload.p + payload.len))
 		refuse(c, a, "not a JSON object of at most 64 KiB");

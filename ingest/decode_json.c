@@ -278,13 +278,13 @@ static void object(struct scan *s, struct cdr *c)
 
 void decode_json(struct slice payload, const struct ingest_config *config, struct arena *a, struct cdr *c)
 {
-	struct scan s = {payload.p, payload.p + payload.len, a, false, false};
 	cdr_clear(c);
 	c->payload = payload;
-	if ((int64_t)payload.len > config->max_record_bytes) {
-		c->reason = REASON_TOO_LONG;
+	if (!payload.p || (int64_t)payload.len > config->max_record_bytes) {
+		c->reason = payload.p ? REASON_TOO_LONG : REASON_NO_VALUE;
 		return;
 	}
+	struct scan s = {payload.p, payload.p + payload.len, a, false, false};
 	object(&s, c);
 	blank(&s);
 	if (s.bad || s.p != s.end)

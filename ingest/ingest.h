@@ -19,7 +19,8 @@ enum input_format { INPUT_JSON };
 
 /* Decodes one canonical JSON record into *out and normalises it. Sets payload and reason; not offset and produced_ms.
  * Strings are slices into `payload` where they have no escapes, else into `a`. Allocates nothing else. Unknown fields are skipped. A
- * field that is null counts as absent. Field names and types: interop section 13. Enum values that are not known are UNKNOWN. */
+ * field that is null counts as absent. Field names and types: interop section 13. Enum values that are not known are UNKNOWN. No payload at all
+ * (p == NULL, a tombstone) is NO_VALUE, an empty one BAD_JSON. */
 void decode_json(struct slice payload, const struct ingest_config *c, struct arena *a, struct cdr *out);
 
 /* The rest of decoding, common to all formats: checks E.164, event time, disposition, talk and ring time, hashes, use, reason
@@ -86,8 +87,8 @@ struct command {
 	int64_t offset, produced_ms;
 };
 
-/* Strings are copied into `a`. A command without an id, time, known verb or valid number or account has reason BAD_COMMAND. With
- * `produced_ms` given (not TIME_NONE), a time more than 5 min after it is IN_FUTURE. */
+/* Strings are copied into `a`. A command without an id, time, known verb or valid number or account has reason BAD_COMMAND, no payload at all
+ * (p == NULL) NO_VALUE. With `produced_ms` given (not TIME_NONE), a time more than 5 min after it is IN_FUTURE. */
 void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *out);
 
 /* All commands of a `--control` file (JSON lines), in order, copied into `a`. */

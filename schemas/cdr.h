@@ -55,6 +55,7 @@ enum verstat {
 #define CDR_REASONS(X)                                                                          \
 	X(OK, "ok", "usable")                                                                   \
 	X(TOO_LONG, "too_long", "the record is longer than input.max_record_bytes")             \
+	X(NO_VALUE, "no_value", "the record has no value: it is a tombstone")                   \
 	X(BAD_JSON, "bad_json", "not a JSON object")                                            \
 	X(BAD_ROW, "bad_row", "the CSV row does not match its header")                          \
 	X(BAD_FIELD, "bad_field", "a field has a value of the wrong type or out of range")      \

@@ -424,26 +424,25 @@ static bool is_wanted(const struct webhook_config *c, enum event_topic t)
 	return false;
 }
 
-enum err webhook_check(const struct webhook_config *c, struct err_text *why)
+enum err webhook_check(const struct webhook_config *c, const char **key, struct err_text *why)
 {
-	struct buf key = {0};
-	struct err_text detail;
+	struct buf bytes = {0};
 	const char *problem = http_url_problem(c->url, c->allow_private);
-	enum err e = ERR_OK;
+	*key = "url";
 	if (problem)
-		return err_set(why, ERR_CONFIG, "webhook %s: url: %s", c->name, problem);
+		return err_set(why, ERR_CONFIG, "%s", problem);
+	*key = "topics";
 	for (uint32_t i = 0; i < c->topics.n; i++)
 		if (!is_word(c->topics.v[i]))
-			return err_set(why, ERR_CONFIG,
-				       "webhook %s: topics: %s is not one of alerts, transitions, advisories, numbers, disputes", c->name,
+			return err_set(why, ERR_CONFIG, "%s is not one of alerts, transitions, advisories, numbers, disputes",
 				       c->topics.v[i]);
+	*key = "secret";
 	if (c->preset != PRESET_STANDARD_WEBHOOKS)
 		return ERR_OK;
 	if (!c->secret || !c->secret[0])
-		return err_set(why, ERR_CONFIG, "webhook %s: standard-webhooks signs with a secret: give secret or secret_file", c->name);
-	if (secret_bytes(c->secret, &key, &detail))
-		e = err_set(why, ERR_CONFIG, "webhook %s: %s", c->name, detail.text);
-	secret_release(&key);
+		return err_set(why, ERR_CONFIG, "standard-webhooks signs with a secret: give secret or secret_file");
+	enum err e = secret_bytes(c->secret, &bytes, why);
+	secret_release(&bytes);
 	return e;
 }
 
@@ -505,9 +504,11 @@ static void webhook_free(struct webhook *w)
 enum err webhook_start(const struct webhook_config *c, const struct kafka_config *k, const struct sink_topics *topics, struct webhook **out,
 		       struct err_text *why)
 {
-	enum err e = webhook_check(c, why);
+	const char *key;
+	struct err_text detail;
+	enum err e = webhook_check(c, &key, &detail);
 	if (e)
-		return e;
+		return err_set(why, e, "webhook %s: %s: %s", c->name, key, detail.text);
 	struct webhook *w = mem_zalloc(sizeof *w);
 	atomic_init(&w->stop_ns, INT64_MAX);
 	w->config = *c;

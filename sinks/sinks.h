@@ -137,7 +137,8 @@ struct webhook_config {
 
 struct webhook; /* a thread with a consumer of its own, group "<group>.webhook.<name>"; borrows the names of the topics until it has stopped */
 
-enum err webhook_check(const struct webhook_config *c, struct err_text *why) MUST_CHECK; /* what can be told without connecting */
+/* What can be told without connecting. ERR_CONFIG: *key is the one to blame ("url"), `why` says what is wrong with it. */
+enum err webhook_check(const struct webhook_config *c, const char **key, struct err_text *why) MUST_CHECK;
 enum err webhook_start(const struct webhook_config *c, const struct kafka_config *k, const struct sink_topics *topics, struct webhook **out,
 		       struct err_text *why) MUST_CHECK;
 /* Asks it to end within `drain_ms`, and returns at once: many end side by side. The first call counts. */

@@ -145,6 +145,7 @@ def garbage(good):
         (b"switch", b"this is no JSON", [("x-origin", b"switch7"), ("x-origin", b"twice"), ("x-bytes", b"\x00\xff")], "bad_json", "DECODE"),
         (caller, b"\xff\xfe\x00\x01binary", None, "bad_json", "DECODE"),
         (None, b"", None, "bad_json", "DECODE"),
+        (caller, None, [("x-origin", b"compaction")], "no_value", "DECODE"),
         (caller, cdr()[:-1], None, "bad_json", "DECODE"),
         (caller, b"[" + cdr() + b"]", None, "bad_json", "DECODE"),
         (caller, cdr(record_id="long", attributes={"x": "y" * 5000}), None, "too_long", None),
@@ -184,7 +185,7 @@ def check_dead_letter(config, m, source, expected):
     h = headers_of(m)
     code = h.get("ringfence.error.code")
     b = expected.get((source.value(), code))
-    expect(b, f"dead letter {source.value()[:60]} with code {code}")
+    expect(b, f"dead letter {source.value()!r:.60} with code {code}")
     expect((m.key(), m.value()) == (source.key(), source.value()), f"{code}: key or value is not the original one")
     given = source.headers() or []
     expect((m.headers() or [])[: len(given)] == given, f"{code}: the original headers are changed: {m.headers()}")

@@ -161,8 +161,25 @@ def test_run_commands(env):
     expect(newest.value() is None and event_of(newest, "numbers"), "plainly active again is a tombstone on ringfence.numbers")
 
     def refused():
-        return [m for place, ms in config.dead_letters().items() for m in ms if place[0] == config.control]
+        return [m for place, ms in sorted(config.dead_letters().items()) for m in ms if place[0] == config.control]
 
-    env.kafka.produce(config.control, [(number, b"{\"command\": \"nonsense\"}"), (number, b"no JSON")])
-    wait_until("unusable commands are dead letters", lambda: len(refused()) == 2, 20)
+    unusable = [b"{\"command\": \"nonsense\"}", b"no JSON", b"", None]
+    env.kafka.produce(config.control, [(number, value) for value in unusable])
+    wait_until("unusable commands are dead letters", lambda: len(refused()) == len(unusable), 20)
+    values = [m.value() for m in refused()]
+    expect(values == unusable, f"the dead letters of commands hold {values}, not {unusable}")
     r.terminate()
+    expect_queued(env, config, number)
+
+
+def expect_queued(env, config, number):
+    """Nothing runs: a command that is not applied says how far its shard is and what to do."""
+    said = [env.verb("number", "release", "-c", config.path, "--wait", wait, number) for wait in ("0s", "200ms")]
+    for text, before in zip(said, ("it is the next command", "1 command is before it")):
+        expect("queued, not applied yet" in text and before in text, f"number release said: {text}")
+        expect(re.search(r"event clock .*Z, (1[6-9]|[23]\d)m\S* behind the wall time", text), f"number release said: {text}")
+        expect("is `ringfence run` running?" in text, f"number release said: {text}")
+    fresh = env.config("fresh", env.redis())
+    env.kafka.create(fresh.control)
+    text = env.verb("number", "release", "-c", fresh.path, "--wait", "0s", number)
+    expect("no `ringfence run` has taken its shard yet" in text, f"number release said: {text}")

@@ -126,6 +126,10 @@ static void what_is_wrong_between_keys_is_said_with_its_place(void **state)
 		{"policy: {limited: {daily_min: 11}}", "policy.limited.daily_min: must not be above policy.limited.daily_max (10)"},
 		{"policy.moderate.daily_max: 9", "policy.moderate.daily_min: must not be above policy.moderate.daily_max (9)"},
 		{"input: {max_record_bytes: 64MiB}\nkafka: {queue_bytes: 1MiB}", "f.yaml:2:22: kafka.queue_bytes: must not be below"},
+		{"kafka: {group: g,\n properties: {lingre.ms: 5}}", "f.yaml:2:26: kafka.properties.lingre.ms: not a property of"},
+		{"kafka: {properties: {lingre.ms: 5}}", "; did you mean linger.ms?\n"},
+		{"kafka.properties: {session.timeout.ms: soon}", "f.yaml:1:40: kafka.properties.session.timeout.ms: Invalid value"},
+		{"kafka: {properties: {linger.ms: 5, acks: 1}}", "f.yaml:1:42: kafka.properties.acks: cannot be set here: an event leaves"},
 		{"sinks: [{name: a, kind: webhook, secret: s}]", "f.yaml:1:9: sinks[0].url: missing"},
 		{"sinks: [{name: a, kind: webhook, secret: s, url: 'ftp://x'}]", "sinks[0].url: must begin with http:// or https://"},
 		{"sinks: [{name: a, kind: webhook, url: 'http://x'}]", "sinks[0].secret: missing"},
@@ -135,6 +139,10 @@ static void what_is_wrong_between_keys_is_said_with_its_place(void **state)
 		 "sinks[0].topics[1]: \"dead-letters\" is not one of"},
 		{"sinks: [{name: a, kind: webhook, secret: s, url: 'http://x', retry_first: 1m, retry_most: 1s}]",
 		 "sinks[0].retry_most: must not be shorter than retry_first"},
+		{"sinks:\n- {name: a, kind: kafka}\n- name: b\n  kind: webhook\n  secret: s\n  url: 'http://10.0.0.1/'\n",
+		 "f.yaml:6:8: sinks[1].url: its address is private"},
+		{"sinks:\n- name: b\n  kind: webhook\n  secret: whsec_a\n  url: 'https://example.org/'\n",
+		 "f.yaml:4:11: sinks[0].secret: the secret begins with whsec_"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -144,6 +152,30 @@ static void what_is_wrong_between_keys_is_said_with_its_place(void **state)
 		if (!strstr(text, cases[i][1]))
 			fail_msg("%s says: %s", cases[i][0], text);
 	}
+}
+
+static void rule_file_that_cannot_be_read_is_said_with_the_line_that_names_it(void **state)
+{
+	struct settings s;
+	struct rules *rules = NULL;
+	struct buf problems = {0};
+	char expect[256];
+	(void)state;
+	write_file("good.yaml", "groups: []\n");
+	write_file("f.yaml", "rules:\n  files:\n    - good.yaml\n    - missing.yaml\n");
+	assert_int_equal(settings_load(path, &arena, &s), ERR_OK);
+	assert_int_equal(settings_load_rules(&s, &rules, &problems), ERR_CONFIG);
+	assert_null(rules);
+	buf_put_u8(&problems, 0);
+	snprintf(expect, sizeof expect, "%s:4:7: rules.files[1]: %s/missing.yaml: cannot be opened: No such file or directory\n", path,
+		 folder);
+	assert_string_equal((const char *)problems.data, expect);
+	buf_release(&problems);
+	write_file("f.yaml", "rules: {files: [good.yaml]}\n");
+	assert_int_equal(settings_load(path, &arena, &s), ERR_OK);
+	assert_int_equal(settings_load_rules(&s, &rules, &problems), ERR_OK);
+	rules_free(rules);
+	buf_release(&problems);
 }
 
 static void effective_values_printed_load_again(void **state)
@@ -173,7 +205,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"f.yaml", "ringfence.yaml", "again.yaml", "secret.txt"};
+	static const char *const names[] = {"f.yaml", "ringfence.yaml", "again.yaml", "secret.txt", "good.yaml"};
 	(void)state;
 	arena_release(&arena);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -189,6 +221,7 @@ int main(void)
 		cmocka_unit_test(smallest_configuration_of_the_design_works_word_for_word),
 		cmocka_unit_test(defaults_are_those_of_the_design),
 		cmocka_unit_test(what_is_wrong_between_keys_is_said_with_its_place),
+		cmocka_unit_test(rule_file_that_cannot_be_read_is_said_with_the_line_that_names_it),
 		cmocka_unit_test(effective_values_printed_load_again),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

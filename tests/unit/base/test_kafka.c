@@ -172,6 +172,37 @@ static void reserved_property_is_refused_with_the_reason(void **state)
 	assert_null(kafka_property_reserved("isolation.level"));
 }
 
+static void check_says(const char *name, const char *value, const char *say)
+{
+	struct err_text why = {""};
+	assert_int_equal(kafka_property_check(name, value, &why), ERR_CONFIG);
+	if (!strstr(why.text, say))
+		fail_msg("%s=%s: \"%s\" does not say \"%s\"", name, value, why.text, say);
+}
+
+static void property_is_checked_without_a_client(void **state)
+{
+	(void)state;
+	struct err_text why;
+	assert_int_equal(kafka_property_check("linger.ms", "5", &why), ERR_OK);
+	assert_int_equal(kafka_property_check("session.timeout.ms", "6000", &why), ERR_OK);
+	assert_int_equal(kafka_property_check("message.timeout.ms", "5000", &why), ERR_OK); /* of a topic */
+	check_says("session.timeout.ms", "soon", "session.timeout.ms");
+	check_says("linger.ms", "9000000", "range");
+	check_says("enable.idempotence", "true", kafka_property_reserved("enable.idempotence"));
+}
+
+static void unknown_property_is_told_the_nearest_that_is_known(void **state)
+{
+	(void)state;
+	check_says("lingre.ms", "5", "did you mean linger.ms?");                  /* an alias */
+	check_says("sasl.usrname", "x", "did you mean sasl.username?");           /* without a default */
+	check_says("mesage.timeout.ms", "5", "did you mean message.timeout.ms?"); /* of a topic */
+	struct err_text why = {""};
+	assert_int_equal(kafka_property_check("zzzzzzzzzzzzzzzzzzzzzzzz", "5", &why), ERR_CONFIG);
+	assert_null(strstr(why.text, "did you mean"));
+}
+
 /* ---- on the mock cluster ---- */
 
 static rd_kafka_t *client_new(rd_kafka_type_t kind, rd_kafka_conf_t *conf)
@@ -191,14 +222,10 @@ static rd_kafka_t *mock_producer(rd_kafka_mock_cluster_t **cluster)
 	return rk;
 }
 
-/* A client of each kind is made while standard error goes into a file. */
-static void property_of_the_other_kind_is_taken_in_silence(void **state)
+/* A client of each kind is made while standard error goes into a file. Returns what was said. */
+static const char *said_when_made(rd_kafka_conf_t *consumer, rd_kafka_conf_t *producer)
 {
-	(void)state;
-	char said[8192] = "";
-	struct config_pairs p = PAIRS({"test.mock.num.brokers", "1"}, {"linger.ms", "7"}, {"message.timeout.ms", "5000"},
-				      {"fetch.wait.max.ms", "50"}, {"session.timeout.ms", "6000"});
-	rd_kafka_conf_t *consumer = consumer_conf(p), *producer = producer_conf(p);
+	static char said[8192];
 	FILE *f = tmpfile();
 	assert_non_null(f);
 	int keep = dup(STDERR_FILENO);
@@ -212,7 +239,30 @@ static void property_of_the_other_kind_is_taken_in_silence(void **state)
 	said[fread(said, 1, sizeof said - 1, f)] = 0;
 	fclose(f);
 	assert_non_null(strstr(said, "level=info stage=kafka msg=\"MOCK: ")); /* the log does come through */
+	return said;
+}
+
+static void property_of_the_other_kind_is_taken_in_silence(void **state)
+{
+	(void)state;
+	struct config_pairs p = PAIRS({"test.mock.num.brokers", "1"}, {"linger.ms", "7"}, {"message.timeout.ms", "5000"},
+				      {"fetch.wait.max.ms", "50"}, {"session.timeout.ms", "6000"});
+	const char *said = said_when_made(consumer_conf(p), producer_conf(p));
 	if (strstr(said, "CONFWARN"))
+		fail_msg("%s", said);
+}
+
+/* As the relay's producer is made; beside it a property that deserves its warning. */
+static void experimental_guarantee_of_the_relay_is_no_warning_but_others_are(void **state)
+{
+	(void)state;
+	char text[256] = "";
+	struct config_pairs p = PAIRS({"test.mock.num.brokers", "1"}, {"topic.metadata.refresh.fast.cnt", "3"});
+	rd_kafka_conf_t *producer = producer_conf(p);
+	assert_int_equal(rd_kafka_conf_set(producer, "enable.gapless.guarantee", "true", text, sizeof text), RD_KAFKA_CONF_OK);
+	const char *said = said_when_made(consumer_conf(p), producer);
+	if (strstr(said, "gapless") || !strstr(said, "level=warn stage=kafka msg=\"CONFWARN: ") ||
+	    !strstr(said, "topic.metadata.refresh.fast.cnt is deprecated"))
 		fail_msg("%s", said);
 }
 
@@ -382,7 +432,10 @@ int main(void)
 		cmocka_unit_test(instance_id_gets_the_name_of_the_worker),
 		cmocka_unit_test(unknown_property_is_refused_with_its_name),
 		cmocka_unit_test(reserved_property_is_refused_with_the_reason),
+		cmocka_unit_test(property_is_checked_without_a_client),
+		cmocka_unit_test(unknown_property_is_told_the_nearest_that_is_known),
 		cmocka_unit_test(property_of_the_other_kind_is_taken_in_silence),
+		cmocka_unit_test(experimental_guarantee_of_the_relay_is_no_warning_but_others_are),
 		cmocka_unit_test(producer_once_made_does_not_make_topics_by_asking),
 		cmocka_unit_test(partition_count_is_that_of_the_topic),
 		cmocka_unit_test(partition_count_tells_a_missing_topic_from_a_forbidden_one),

@@ -51,6 +51,16 @@ static void every_verb_is_known(void **state)
 	}
 }
 
+static void message_without_a_value_is_refused_and_stays_without(void **state)
+{
+	struct command c;
+	(void)state;
+	decode_command(SLICE_NONE, START, &arena, &c);
+	assert_int_equal(c.reason, REASON_NO_VALUE);
+	assert_null(c.payload.p);
+	assert_int_equal(decode("").reason, REASON_BAD_COMMAND);
+}
+
 static void contact_is_added_or_removed_not_both_and_not_neither(void **state)
 {
 	(void)state;
@@ -173,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_arrives_in_its_place),
 		cmocka_unit_test(every_verb_is_known),
+		cmocka_unit_test(message_without_a_value_is_refused_and_stays_without),
 		cmocka_unit_test(contact_is_added_or_removed_not_both_and_not_neither),
 		cmocka_unit_test(command_that_lacks_something_is_refused_with_what),
 		cmocka_unit_test(command_for_an_account_needs_no_number),

@@ -272,6 +272,16 @@ static void record_cut_off_anywhere_is_bad_json(void **state)
 		assert_int_equal(decode(slice_make(whole, n)).reason, REASON_BAD_JSON);
 }
 
+static void record_without_a_value_is_no_value_and_stays_without(void **state)
+{
+	struct cdr c;
+	(void)state;
+	decode_json(SLICE_NONE, &config, &arena, &c);
+	assert_int_equal(c.reason, REASON_NO_VALUE);
+	assert_null(c.payload.p);
+	assert_int_equal(reason_of(""), REASON_BAD_JSON);
+}
+
 static void blanks_may_stand_between_all_tokens(void **state)
 {
 	(void)state;
@@ -336,6 +346,7 @@ int main(void)
 		cmocka_unit_test(text_that_is_not_utf8_or_badly_escaped_is_bad_json_wherever_it_stands),
 		cmocka_unit_test(what_is_not_one_json_object_is_bad_json),
 		cmocka_unit_test(record_cut_off_anywhere_is_bad_json),
+		cmocka_unit_test(record_without_a_value_is_no_value_and_stays_without),
 		cmocka_unit_test(blanks_may_stand_between_all_tokens),
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(record_or_text_beyond_its_limit_is_refused),
