@@ -71,7 +71,9 @@ struct sink_kafka {
 	void *ctx;
 	struct entry *first, *last;
 	struct topic_state topic[TOPIC_CNT];
-	uint32_t held[HELD_SLOTS]; /* waiting entries by hash of topic and key: does a new message have to stand behind one? */
+	uint32_t held[HELD_SLOTS];    /* waiting entries by hash of topic and key: does a new message have to stand behind one? */
+	uint32_t refused[HELD_SLOTS]; /* the pass over waiting entries in which one was refused again: those behind it stay */
+	uint32_t pass;
 	uint64_t order, waiting_cnt;
 	struct owner_count *owners;
 	size_t owner_cnt, owner_cap;
@@ -278,22 +280,27 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *rkm, void *opaqu
 		s->acked(s->ctx, owner, number);
 }
 
-/* What waits at a topic whose time has come, in order. */
+/* What waits at a topic whose time has come, in order; what stands behind one that is refused again stays behind it. */
 static void retry_topic(struct sink_kafka *s, struct topic_state *t, int64_t now_ns)
 {
 	if (!t->first || now_ns < t->retry_ns)
 		return;
 	struct entry *last = t->last;
+	s->pass++;
 	for (struct entry *e = t->first, *next; e && !s->fatal; e = next) {
 		next = e == last ? NULL : e->wait_next;
+		if (s->refused[e->slot] == s->pass)
+			continue;
 		wait_remove(e);
 		rd_kafka_resp_err_t code = produce(e);
 		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || s->fatal) {
 			wait_add(e);
 			return;
 		}
-		if (code)
+		if (code) {
+			s->refused[e->slot] = s->pass;
 			refused(e, code);
+		}
 	}
 }
 
