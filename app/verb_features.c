@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `features`: the figures of every calling number after each of its CDRs, for anyone who wants to check ours against their own. */
 #include "app/app.h"
-#include "app/relay.h"
-#include "base/hash.h"
-#include "ingest/ingest.h"
-#include "rules/rules.h"
-#include "scoring/scoring.h"
+#include "app/replay.h"
+#include "app/shard.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define EXPRESSIONS_MAX 256
-#define RECORDS 4096
-#define ALLOWED_LATENESS_MS (6 * HOUR_MS)
-#define IN_FUTURE_FILE_MS (400 * DAY_MS)
 
 static const char help[] =
 	"usage: ringfence features [--expr E]... [--any-time] [--at-end] FILE...\n"
@@ -40,10 +35,8 @@ struct run {
 	struct settings settings; /* the defaults */
 	struct rules *rules;
 	struct figures figures;
-	struct table *table;
 	struct arena arena;
-	int64_t clock_ms;
-	uint64_t unusable;
+	int64_t clock_ms; /* of the shard, at the end */
 };
 
 static void add_value(struct run *r, const struct cdr *c, cJSON *values, size_t i)
@@ -87,66 +80,13 @@ static void print_line(struct run *r, const struct subject *s, const struct cdr 
 	cJSON_Delete(o);
 }
 
-/* The called number and the cohorts learn of the call right after it. */
-static void relay(struct run *r, const struct cdr *c)
+/* After each CDR that counted. */
+static void applied(void *ctx, struct figures *unused, const struct subject *s, const struct cdr *c, bool late)
 {
-	struct copy copies[RELAY_COPIES_MAX];
-	uint32_t n = relay_copies(&r->settings, c, &r->arena, copies);
-	int64_t clock_ms = c->event_ms > r->clock_ms ? c->event_ms : r->clock_ms;
-	for (uint32_t i = 0; i < n; i++) {
-		struct slice key = copies[i].key;
-		uint64_t hash = hash64(key.p, key.len, 0);
-		struct subject *s = table_find(r->table, key, hash);
-		if (!s)
-			s = table_add(r->table, key, hash, clock_ms, -1);
-		relay_apply(&copies[i], r->table, s, ALLOWED_LATENESS_MS, clock_ms);
-	}
-}
-
-static void apply(struct run *r, const struct cdr *c)
-{
-	bool late = false;
-	if (c->reason != REASON_OK ||
-	    (!r->any_time && c->use == CDR_COUNT && r->clock_ms != TIME_NONE && c->event_ms > r->clock_ms + IN_FUTURE_FILE_MS)) {
-		r->unusable++;
-		return;
-	}
-	if (c->use == CDR_WITHHELD)
-		relay(r, c);
-	if (c->use != CDR_COUNT)
-		return;
-	if (c->event_ms > r->clock_ms)
-		r->clock_ms = c->event_ms;
-	struct subject *s = table_find(r->table, c->calling_number, c->caller_hash);
-	if (!s)
-		s = table_add(r->table, c->calling_number, c->caller_hash, r->clock_ms, -1);
-	enum call_fate fate = subject_add_call(r->table, s, c, ALLOWED_LATENESS_MS, &late);
-	if (fate == CALL_TOO_LATE)
-		r->unusable++;
-	if (fate == CALL_TOO_LATE || fate == CALL_DUPLICATE)
-		return;
-	if (!r->at_end)
-		print_line(r, s, c, late);
-	relay(r, c);
-}
-
-static enum err read_file(struct run *r, const char *path, struct cdr *cdrs, struct err_text *why)
-{
-	const struct ingest_config config = {.format = INPUT_JSON, .max_record_bytes = 1 << 20};
-	struct file_source *source;
-	size_t n;
-	enum err e = file_source_open(path, &config, &source, why);
-	if (e)
-		return e;
-	do {
-		arena_reset(&r->arena);
-		e = file_source_read(source, &r->arena, cdrs, RECORDS, &n, why);
-		for (size_t i = 0; i < n && !e; i++)
-			apply(r, &cdrs[i]);
-		table_clean(r->table);
-	} while (!e && n > 0);
-	file_source_close(source);
-	return e;
+	struct run *r = ctx;
+	(void)unused; /* of the rules, and there are none */
+	arena_reset(&r->arena);
+	print_line(r, s, c, late);
 }
 
 static int by_key(const void *a, const void *b)
@@ -154,13 +94,16 @@ static int by_key(const void *a, const void *b)
 	return slice_cmp(subject_key(*(struct subject *const *)a), subject_key(*(struct subject *const *)b));
 }
 
-static void print_all(struct run *r)
+static void print_all(struct run *r, struct shard *shard)
 {
 	size_t n = 0;
 	uint64_t at = 0;
-	struct subject *s, **all = mem_alloc((table_subjects(r->table) + 1) * sizeof(struct subject *));
-	while ((s = table_each(r->table, &at)))
-		all[n++] = s;
+	struct table *t = shard_subjects(shard);
+	struct subject *s, **all = mem_alloc((table_subjects(t) + 1) * sizeof(struct subject *));
+	r->clock_ms = shard_meta(shard)->clock_ms;
+	while ((s = table_each(t, &at)))
+		if (!subject_has_ended(shard, s, r->clock_ms))
+			all[n++] = s;
 	qsort(all, n, sizeof(struct subject *), by_key);
 	for (size_t i = 0; i < n; i++) {
 		arena_reset(&r->arena);
@@ -199,22 +142,52 @@ static enum err compile(struct run *r)
 	return e;
 }
 
-static int run_files(struct run *r, int argc, char **argv)
+/* Through the whole pipeline, without rules: what counts, what ends, what is late is decided there. */
+static enum err run_files(struct run *r, const char *const *files, size_t n, struct err_text *why)
+{
+	const struct replay_config config = {
+		.partitions = 1, .files = files, .file_cnt = n, .until_ms = TIME_NONE, .any_time = r->any_time};
+	struct pipeline p;
+	struct replay *replay = NULL;
+	struct replay_sums sums;
+	struct rules *none = NULL;
+	struct buf problems = {0};
+	r->settings.store.kind = STORE_MEMORY;
+	enum err e = pipeline_init(&p, &r->settings, true, why);
+	if (e)
+		return e;
+	p.files = true;
+	p.applied = r->at_end ? NULL : applied;
+	p.applied_ctx = r;
+	e = rules_load(NULL, 0, &none, &problems);
+	assert(!e);
+	pipeline_set_rules(&p, none);
+	e = replay_open(&p, &config, &replay, why);
+	if (!e)
+		e = replay_run(replay, why);
+	if (!e && r->at_end)
+		print_all(r, replay_shard(replay, 0));
+	if (replay) {
+		replay_sums(replay, &sums);
+		if (sums.counts.dead_letters)
+			fprintf(stderr, "ringfence features: %llu records could not be used\n",
+				(unsigned long long)sums.counts.dead_letters);
+		enum err closed = replay_close(replay, NULL);
+		(void)closed; /* no files to close */
+	}
+	pipeline_release(&p);
+	return e;
+}
+
+static int run(struct run *r, const char *const *files, size_t n)
 {
 	struct err_text why;
 	enum err e = compile(r);
 	if (e)
 		return err_exit(e);
-	struct cdr *cdrs = mem_alloc(RECORDS * sizeof *cdrs);
-	struct arena names = r->arena; /* the default expressions live here: the batches get an arena of their own */
-	arena_init(&r->arena, 256 << 10);
-	for (int i = optind; i < argc && !e; i++)
-		e = read_file(r, argv[i], cdrs, &why);
-	if (!e && r->at_end)
-		print_all(r);
-	if (r->unusable)
-		fprintf(stderr, "ringfence features: %llu records could not be used\n", (unsigned long long)r->unusable);
-	free(cdrs);
+	struct arena names = r->arena; /* the default expressions live here: the lines get an arena of their own */
+	arena_init(&r->arena, 64 << 10);
+	e = run_files(r, files, n, &why);
 	free(r->figures.filled);
 	free(r->figures.values);
 	rules_free(r->rules);
@@ -251,11 +224,10 @@ int verb_features(int argc, char **argv)
 	}
 	if (r.expr_cnt == 0)
 		default_expressions(&r);
-	r.table = table_new(0);
 	if (settings_load(NULL, &r.arena, &r.settings))
 		return 2; /* said already; the defaults are good */
-	status = optind == argc ? verb_usage("features", "no file given") : run_files(&r, argc, argv);
-	table_free(r.table);
+	status = optind == argc ? verb_usage("features", "no file given")
+				: run(&r, (const char *const *)argv + optind, (size_t)(argc - optind));
 	arena_release(&r.arena);
 	return status;
 }
