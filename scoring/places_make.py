@@ -183,7 +183,9 @@ def main():
     area_zones = [0] * 1000
     for npa in range(200, 1000):
         entries = [z for p, z in TIMEZONE_DATA.items() if p.startswith(f"1{npa}")]
-        if f"1{npa}" in TIMEZONE_DATA and entries:
+        # the area code itself, or each of the digits that may follow it (+1 310)
+        whole = f"1{npa}" in TIMEZONE_DATA or all(f"1{npa}{d}" in TIMEZONE_DATA for d in range(2, 10))
+        if whole and entries:
             area_zones[npa] = one_class({z for zs in entries for z in zs})
     country_zones, prefixes, prefixed = [0] * 1000, {}, [0] * 1000
     for p, zones in TIMEZONE_DATA.items():

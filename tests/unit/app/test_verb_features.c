@@ -24,7 +24,8 @@ static const char *run(const char *expr, const char *option, const char *cdrs)
 	fflush(stdout);
 	dup2(fileno(f), STDOUT_FILENO);
 	optind = 0;
-	int status = verb_features(option ? 5 : 4, (char *[]){"features", "--expr", (char *)(uintptr_t)expr, path, (char *)(uintptr_t)option, NULL});
+	int status = verb_features(option ? 5 : 4,
+				   (char *[]){"features", "--expr", (char *)(uintptr_t)expr, path, (char *)(uintptr_t)option, NULL});
 	fflush(stdout);
 	dup2(kept, STDOUT_FILENO);
 	close(kept);
@@ -43,9 +44,10 @@ static const char *cdr(const char *id, const char *from, const char *to, int64_t
 	char *t = text[at++ % 8], name[64] = "";
 	if (id)
 		snprintf(name, sizeof name, "\"record_id\":\"%s\",", id);
-	snprintf(t, sizeof text[0],
-		 "{%s\"calling_number\":\"%s\",\"called_number\":\"%s\",\"start_time\":%lld,\"end_time\":%lld,\"disposition\":\"BUSY\"%s}\n", name,
-		 from ? from : "", to, (long long)ms, (long long)ms, from ? "" : ",\"calling_presentation\":\"RESTRICTED\"");
+	snprintf(
+		t, sizeof text[0],
+		"{%s\"calling_number\":\"%s\",\"called_number\":\"%s\",\"start_time\":%lld,\"end_time\":%lld,\"disposition\":\"BUSY\"%s}\n",
+		name, from ? from : "", to, (long long)ms, (long long)ms, from ? "" : ",\"calling_presentation\":\"RESTRICTED\"");
 	return t;
 }
 
@@ -73,7 +75,8 @@ static void record_that_ended_counts_as_absent(void **state)
 {
 	char text[1000];
 	(void)state;
-	snprintf(text, sizeof text, "%s%s", cdr("1", "+15551230000", "+12125550001", T0), cdr("2", "+15551250000", "+12125550001", T0 + 38 * DAY));
+	snprintf(text, sizeof text, "%s%s", cdr("1", "+15551230000", "+12125550001", T0),
+		 cdr("2", "+15551250000", "+12125550001", T0 + 38 * DAY));
 	const char *end = run("age_days", "--at-end", text);
 	assert_null(strstr(end, "+15551230000"));
 	assert_non_null(strstr(end, "+15551250000"));
