@@ -30,6 +30,30 @@ uint32_t rules_cnt(const struct rules *r);
 struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
 
+/* ---- ladders: what calibrate tries ---- */
+
+/* The steps that `ladder` gives a parameter of a rule, in the order of the file. */
+struct rules_ladder {
+	uint32_t rule; /* index in the set */
+	struct slice param;
+	uint32_t step_cnt;
+	uint32_t in_force; /* the step that is the rule's value; step_cnt: none of them */
+};
+uint32_t rules_ladder_cnt(const struct rules *r);
+struct rules_ladder rules_ladder(const struct rules *r, uint32_t ladder);
+struct value rules_ladder_step(const struct rules *r, uint32_t ladder, uint32_t step); /* a text lives as long as the set */
+
+/* A rule of a set, as loaded or at a step of one of its ladders (its other parameters as loaded). */
+#define RULES_AS_LOADED UINT32_MAX
+struct rules_choice {
+	uint32_t rule;
+	uint32_t ladder; /* one of this rule, counted over the set; or RULES_AS_LOADED */
+	uint32_t step;
+};
+/* A set of such rules, one for each choice, in this order: all ladders at once for one pass over the CDRs, or a whole set with one parameter changed. At a
+ * step a rule has a fingerprint of its own, so alerts of two steps do not meet. It holds `r` as one more owner. ERR_LIMIT: too many rules or figures. */
+enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_t n, struct rules **out, struct err_text *why) MUST_CHECK;
+
 /* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. A text is valid until the next value of this
  * set; a set of bare expressions belongs to one thread. */
 bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why);

@@ -65,6 +65,19 @@ uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerpri
 	return UINT32_MAX;
 }
 
+enum err rule_compile(const struct rules *set, const struct rule *r, const struct rule_text *with, struct program *out,
+		      struct buf *problems)
+{
+	const struct expr_names names = {.slots = with->slots,
+					 .values = with->params,
+					 .value_cnt = with->param_cnt,
+					 .labels = r->labels,
+					 .label_cnt = r->label_cnt,
+					 .of = OF_NUMBER};
+	(void)set; /* lists are the set's */
+	return expr_compile(r->expr, with->at, with->arena, &names, out, problems);
+}
+
 /* ---- where a set comes from ---- */
 
 static enum err done(struct rules *r, enum err e, struct rules **out)
@@ -138,6 +151,7 @@ void rules_free(struct rules *r)
 	free(r->slots.keys);
 	free(r->rules);
 	free(r->keys);
+	rules_free(r->base);
 	free(r);
 }
 

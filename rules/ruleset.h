@@ -14,6 +14,16 @@
 
 enum rule_action { ACTION_ALERT, ACTION_FLAG, ACTION_QUARANTINE };
 
+#define LADDERS_MAX 8       /* of a rule */
+#define LADDER_STEPS_MAX 32 /* of a ladder */
+
+/* The steps of a parameter, for calibrate. */
+struct ladder {
+	uint32_t param;          /* index in the rule's params */
+	const struct cel *steps; /* numbers, or texts; none twice */
+	uint32_t step_cnt;
+};
+
 struct rule {
 	struct slice name, group;
 	struct slice expr; /* as written, without white space at its ends */
@@ -26,6 +36,8 @@ struct rule {
 	bool shadow;
 	const struct expr_name *params; /* what its expression may name besides */
 	uint32_t param_cnt;
+	struct ladder *ladders;
+	uint32_t ladder_cnt;
 	const struct event_pair *labels, *annotations; /* labels: the group's and its own, sorted by name */
 	uint32_t label_cnt, annotation_cnt;
 	struct program program;
@@ -49,11 +61,24 @@ struct rules {
 	struct chain chain;      /* all conditions; not of a bare set */
 	bool bare;               /* expressions without rules: for rules_value alone */
 	struct machine *machine; /* owned; bare: what they run on */
+	struct rules *base;      /* one owner of it: the set whose texts the rules of this one are (rules_choose) */
 };
 
 struct rules *rules_new(void);
 struct rule *rules_add(struct rules *r); /* a new, empty rule at the end; valid until the next one */
 void rules_seal(struct rules *r);        /* all rules are there: makes the index */
+
+/* What a rule is compiled with and where to. */
+struct rule_text {
+	const struct expr_name *params;
+	uint32_t param_cnt;
+	struct place at;
+	struct slots *slots;
+	struct arena *arena;
+};
+/* The expression of a rule of a set, its labels being there. Errors go into `problems`. */
+enum err rule_compile(const struct rules *set, const struct rule *r, const struct rule_text *with, struct program *out,
+		      struct buf *problems) MUST_CHECK;
 
 /* Index of the rule with this name and fingerprint, or UINT32_MAX. */
 uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint);

@@ -67,7 +67,6 @@ static void each_mistake_has_its_message(void **state)
 		 "r.yaml:4:5: labels: the severity is longer than 32 bytes\n"},
 		{HEAD OKAY "    annotations: text\n", "r.yaml:6:18: annotations: a map of names and texts is expected\n"},
 		{HEAD OKAY "    cohort: account\n", "r.yaml:6:5: cohort: not supported yet\n"},
-		{HEAD OKAY "    ladder: {T: [4]}\n", "r.yaml:6:5: ladder: not supported yet\n"},
 		{HEAD "  - alert: A\n    expr: numbers[\"1h\"] > 5\n", "r.yaml:5:11: 'numbers' is not a feature of numbers\n"},
 		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 5 && baseline(\"cals\", \"1h\") > 1.0\n",
 		 "r.yaml:5:39: 'cals' is not a feature; did you mean 'calls'?\n"},
@@ -81,7 +80,26 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD OKAY "    params: {T-1: 4}\n",
 		 "r.yaml:6:14: params: \"T-1\" is not a name of letters, digits and '_', at most 128 bytes\n"},
 		{HEAD OKAY "    params: 4\n", "r.yaml:6:13: params: a map of at most 32 names and values is expected, like {T: 40}\n"},
-		{HEAD OKAY "    ladder: {T: [4]}\n", "r.yaml:6:5: ladder: not supported yet\n"},
+#define LADDER "  - alert: A\n    expr: calls[\"1h\"] > T\n    ladder: "
+		{HEAD LADDER "4\n",
+		 "r.yaml:6:13: ladder: a map of at most 8 parameters and their steps is expected, like {T: [10, 20, 40]}\n"
+		 "r.yaml:5:25: 'T' is not a feature or another name of rules\n"},
+		{HEAD LADDER "{T: 4}\n    params: {T: 4}\n",
+		 "r.yaml:6:17: ladder: T: a list of 1 to 32 steps is expected, like [10, 20, 40]\n"},
+		{HEAD LADDER "{T: []}\n    params: {T: 4}\n",
+		 "r.yaml:6:17: ladder: T: a list of 1 to 32 steps is expected, like [10, 20, 40]\n"},
+		{HEAD LADDER "{T: [1, true]}\n", "r.yaml:6:21: ladder: a step of T is a number or a text\n"},
+		{HEAD LADDER "{T: [1, a]}\n", "r.yaml:6:21: ladder: the steps of T are all numbers or all texts\n"},
+		{HEAD LADDER "{T: [1, 2, 1.0]}\n", "r.yaml:6:24: ladder: T has the step 1.0 twice\n"},
+		{HEAD LADDER "{T: [a]}\n    params: {T: 4}\n",
+		 "r.yaml:6:17: ladder: the steps of T are not of the kind of its value in params\n"},
+		{HEAD LADDER "{T: [1], calls: [1]}\n",
+		 "r.yaml:6:22: ladder: calls means something else in expressions; choose another name\n"},
+		{HEAD LADDER "{T: [1], U: [1, 2]}\n", "r.yaml:6:22: ladder: expr does not name U\n"},
+		{HEAD "  - alert: A\n    expr: calls[W] > 1\n    ladder: {W: [1h, 40d]}\n",
+		 "r.yaml:6:22: ladder: with W: 40d the rule cannot be used: the window \"40d\" is out of range: 1s to 31d\n"},
+		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 1 && B\n    params: {B: true}\n    ladder: {B: [1, 2]}\n",
+		 "r.yaml:7:17: ladder: the steps of B are not of the kind of its value in params\n"},
 		{HEAD OKAY "    when: {}\n", "r.yaml:6:5: when: not supported yet\n"},
 		{HEAD OKAY "    exempt: []\n", "r.yaml:6:5: exempt: not supported yet\n"},
 		{HEAD OKAY "    for: 1m\n    for: 2m\n", "r.yaml:7:5: the key \"for\" stands here twice, first in line 6\n"},
@@ -149,6 +167,58 @@ static void expression_names_params_and_labels_wherever_they_stand(void **state)
 	assert_true(slice_is(r->rules[0].program.figures[0].text, "calls[\"1h\"]"));
 	assert_int_equal(r->rules[0].program.longest_ms, HOUR_MS);
 	rules_free(r);
+	buf_release(&b);
+}
+
+static void ladder_gives_a_parameter_its_steps_and_the_first_is_in_force(void **state)
+{
+	static const char yaml[] = HEAD "  - {alert: A, expr: 'calls[W] > T', params: {T: 20}, ladder: {W: [1h, 2h], T: [10, 20.0, 40]}}\n"
+					"  - {alert: B, expr: 'calls[\"1h\"] > 5'}\n"
+					"  - {alert: C, expr: 'calls[\"1d\"] > T', params: {T: 7}, ladder: {T: [5]}}\n";
+	struct rules *r = NULL;
+	struct buf b = {0};
+	(void)state;
+	assert_int_equal(rules_parse(slice_of(yaml), "r.yaml", &r, &b), ERR_OK);
+	assert_int_equal(rules_ladder_cnt(r), 3);
+	struct rules_ladder w = rules_ladder(r, 0), t = rules_ladder(r, 1), c = rules_ladder(r, 2);
+	assert_true(w.rule == 0 && slice_is(w.param, "W") && w.step_cnt == 2 && w.in_force == 0);
+	assert_true(t.rule == 0 && slice_is(t.param, "T") && t.step_cnt == 3 && t.in_force == 1);
+	assert_true(c.rule == 2 && c.step_cnt == 1 && c.in_force == 1); /* 7 is none of the steps */
+	assert_true(slice_is(rules_ladder_step(r, 0, 1).s, "2h") && rules_ladder_step(r, 1, 2).i == 40);
+	assert_true(rules_ladder_step(r, 1, 1).type == VALUE_DOUBLE);
+	assert_true(slice_is(r->rules[0].program.figures[0].text, "calls[\"1h\"]")); /* a text without a value in params: the first step */
+	uint32_t figures;
+	rules_figures(r, &figures);
+	assert_int_equal(figures, 2); /* the other steps cost the set nothing */
+	rules_free(r);
+	buf_release(&b);
+}
+
+static void set_of_choices_has_its_rules_at_their_steps(void **state)
+{
+	static const char yaml[] = HEAD "  - {alert: A, expr: 'calls[W] > T', ladder: {W: [1h, 2h], T: [10, 20]}}\n"
+					"  - {alert: B, expr: 'calls[\"3h\"] > 5'}\n";
+	static const struct rules_choice choices[] = {{1, RULES_AS_LOADED, 0}, {0, RULES_AS_LOADED, 0}, {0, 0, 1}, {0, 1, 0}, {0, 1, 1}};
+	struct rules *r = NULL, *all = NULL;
+	struct buf b = {0};
+	struct err_text why;
+	uint32_t figures;
+	(void)state;
+	assert_int_equal(rules_parse(slice_of(yaml), "r.yaml", &r, &b), ERR_OK);
+	assert_int_equal(rules_choose(r, choices, 5, &all, &why), ERR_OK);
+	const uint64_t loaded = r->rules[0].fingerprint;
+	rules_free(r); /* the set of choices is one owner more */
+	assert_int_equal(rules_cnt(all), 5);
+	assert_true(slice_is(rules_name(all, 0), "B") && slice_is(rules_name(all, 4), "A"));
+	rules_figures(all, &figures);
+	assert_int_equal(figures, 3);
+	assert_true(all->rules[1].fingerprint == loaded);
+	for (uint32_t i = 2; i < 5; i++)
+		for (uint32_t k = 1; k < i; k++)
+			assert_true(all->rules[i].fingerprint != all->rules[k].fingerprint);
+	assert_true(slice_is(all->rules[2].program.figures[0].text, "calls[\"2h\"]"));
+	assert_true(slice_is(all->rules[4].program.figures[0].text, "calls[\"1h\"]") && all->rules[4].params[1].value.i == 20);
+	rules_free(all);
 	buf_release(&b);
 }
 
@@ -284,6 +354,8 @@ int main(void)
 		cmocka_unit_test(each_mistake_has_its_message),
 		cmocka_unit_test(every_problem_of_a_file_is_reported),
 		cmocka_unit_test(expression_names_params_and_labels_wherever_they_stand),
+		cmocka_unit_test(ladder_gives_a_parameter_its_steps_and_the_first_is_in_force),
+		cmocka_unit_test(set_of_choices_has_its_rules_at_their_steps),
 		cmocka_unit_test(rule_has_its_keys_and_their_defaults),
 		cmocka_unit_test(fingerprint_is_of_name_and_labels),
 		cmocka_unit_test(files_without_rules_are_a_set_without_rules),
