@@ -131,13 +131,14 @@ static bool apply_inbox(struct shard *s)
 	return true;
 }
 
-static struct rules_subject view_of(const struct shard *s, const struct subject *sub)
+static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 {
 	return (struct rules_subject){.key = subject_key(sub),
 				      .kind = (enum subject_kind)sub->kind,
 				      .state = sub->state,
 				      .state_len = sub->state_len,
 				      .clock_ms = s->meta.clock_ms,
+				      .limits = &s->meta.limits,
 				      .due_ms = TIME_NONE};
 }
 

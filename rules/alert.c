@@ -14,6 +14,8 @@
  * runs backwards: a call that is older than the last timer of its alert is judged as of that call, and said with the time of the timer.
  * A rule that is gone is missed at the first evaluation without it and resolved ABSENT_MS after that; one that comes back in between goes on.
  *
+ * An alert that the limit of its group holds back stays pending (limit.c).
+ *
  * What fires asks for its action once, when it is raised: an alert that goes on firing, through a release, a hold, or from shadow to enforce, asks
  * again only after it has been resolved. */
 #include "rules/turn.h"
@@ -83,8 +85,13 @@ static void set_due(struct turn *t, const struct rule *rule, struct alert *a)
 	a->due_ms = due_ms;
 }
 
+/* Over the limit of its group it stays pending, and is tried again. */
 static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
 {
+	if (!limit_takes(t->subject->limits, rule, at_ms)) {
+		t->s->counts.held_back++;
+		return;
+	}
 	a->firing = true;
 	a->said_ms = at_ms;
 	t->state->changed = true;

@@ -16,6 +16,7 @@
 #define INTERVAL_MS (5 * MINUTE_MS)
 #define MIN_INTERVAL_MS (4 * HOUR_MS)
 #define GROUPS_MAX 1000
+#define LIMIT_MAX 1000000
 
 /* ---- a rule ---- */
 
@@ -102,8 +103,14 @@ static void read_rule(struct file *f, const struct yaml_node *n)
 		return;
 	}
 	f->rule = rules_add(f->rules);
-	*f->rule = (struct rule){
-		.group = f->group, .interval_ms = f->interval_ms, .min_interval_ms = MIN_INTERVAL_MS, .file = f->name, .line = n->line};
+	*f->rule = (struct rule){.group = f->group,
+				 .interval_ms = f->interval_ms,
+				 .limit = f->limit,
+				 .min_interval_ms = MIN_INTERVAL_MS,
+				 .file = f->name,
+				 .line = n->line};
+	if (f->limit && f->rules->limited_cnt++ == RULES_LIMITED_MAX)
+		file_problem(f, n->line, n->column, "limit: more than %d rules have one", RULES_LIMITED_MAX);
 	f->labels = f->group_labels;
 	f->annotations.cnt = 0;
 	f->rule_failed = false;
@@ -127,10 +134,10 @@ static void read_interval(struct file *f, const struct yaml_node *n)
 static void read_limit(struct file *f, const struct yaml_node *n)
 {
 	int64_t limit;
-	if (!yaml_int(n, &limit) || limit < 0)
-		file_problem(f, n->line, n->column, "limit: a whole number is expected");
-	else if (limit > 0)
-		file_problem(f, n->line, n->column, "limit: not supported yet, but for 0 (none)");
+	if (!yaml_int(n, &limit) || limit < 0 || limit > LIMIT_MAX)
+		file_problem(f, n->line, n->column, "limit: a whole number is expected, 0 (none) to %d", LIMIT_MAX);
+	else
+		f->limit = (uint32_t)limit;
 }
 
 static void read_group_labels(struct file *f, const struct yaml_node *n)
@@ -178,6 +185,7 @@ static void read_group(struct file *f, const struct yaml_node *first, const stru
 	f->group = SLICE_NONE;
 	f->rule_list = NULL;
 	f->interval_ms = INTERVAL_MS;
+	f->limit = 0;
 	f->group_labels.cnt = 0;
 	check_group_name(f, first, n);
 	read_map(f, n, group_keys, sizeof group_keys / sizeof group_keys[0], "a group");

@@ -28,6 +28,7 @@ struct file {
 	const struct yaml_node *rule_list;
 	struct slice group;
 	int64_t interval_ms;
+	uint32_t limit;
 	struct pairs group_labels;
 	/* the rule being read */
 	struct rule *rule;

@@ -79,6 +79,20 @@ struct rules_config {
 
 /* ---- one subject at one time ---- */
 
+/* What a shard remembers for the `limit` of groups: how many alerts each such rule raised in its present interval. Part of what the shard commits; zeroed
+ * when it begins. */
+#define RULES_LIMITED_MAX 256 /* rules with a limit in one set */
+struct rules_limits {
+	struct rules_limit {
+		uint64_t fingerprint;
+		int64_t start_ms; /* of the interval */
+		uint32_t raised;
+	} of[RULES_LIMITED_MAX];
+	uint32_t cnt;
+};
+void rules_limits_encode(const struct rules_limits *l, struct buf *out);
+void rules_limits_decode(struct reader *r, struct rules_limits *out); /* r->bad: damaged */
+
 /* Filled by the pipeline for each call; the state bytes are the section that this stage owns. */
 struct rules_subject {
 	struct slice key;
@@ -90,7 +104,8 @@ struct rules_subject {
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */
 	int64_t clock_ms;
-	bool changed;   /* out: state is new (state_len 0: plain, nothing to remember) */
+	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
+	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
 };
 
@@ -105,9 +120,11 @@ struct rules_scratch;
 struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx);
 void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
-/* Since the scratch was made: alerts that were not opened because the subject had too many; sections of state that could not be read. */
+/* Since the scratch was made. */
 struct rules_counts {
-	uint64_t not_opened, unreadable;
+	uint64_t not_opened; /* alerts, because the subject had too many */
+	uint64_t unreadable; /* sections of state */
+	uint64_t held_back;  /* by the limit of a group: tries to raise an alert, which stays pending */
 };
 const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
 /* How often rule i ended in what CEL calls an error since this rule set came. */

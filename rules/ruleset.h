@@ -31,6 +31,7 @@ struct rule {
 	struct slice severity;
 	uint64_t fingerprint; /* of name, cohort kind and labels; never of expr */
 	int64_t interval_ms;  /* of its group: between evaluations by timer */
+	uint32_t limit;       /* of its group: alerts newly raised per interval and shard; 0: any */
 	int64_t for_ms, keep_ms, min_interval_ms;
 	enum rule_action action;
 	bool shadow;
@@ -57,6 +58,7 @@ struct rules {
 	struct slots slots;
 	struct rule *rules; /* owned */
 	uint32_t cnt, cap;
+	uint32_t limited_cnt;    /* rules with a limit */
 	struct rule_key *keys;   /* owned; sorted, for rules_find */
 	struct chain chain;      /* all conditions; not of a bare set */
 	bool bare;               /* expressions without rules: for rules_value alone */

@@ -50,6 +50,11 @@ bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
 
+/* ---- limit.c ---- */
+
+/* Whether the rule may raise one more alert at this time; if so, it is counted. */
+bool limit_takes(struct rules_limits *l, const struct rule *r, int64_t at_ms);
+
 /* ---- phase.c: one function per thing that happens to a number ---- */
 
 void phase_on_trigger(struct turn *t); /* the rule in t->trigger fired */

@@ -19,8 +19,9 @@ struct drive {
 	uint32_t state_len;
 	bool changed; /* by what came last */
 	int64_t inputs;
-	struct drive *hears; /* whose events these are, if the scratch is lent to another number */
-	struct buf log;      /* events as text */
+	struct rules_limits *limits; /* of its shard, NULL: none hold */
+	struct drive *hears;         /* whose events these are, if the scratch is lent to another number */
+	struct buf log;              /* events as text */
 	/* what makes their ids, which no two may share: of the turn, then all, hashed with the cause */
 	struct buf turn;
 	uint64_t ids[1000];
@@ -135,6 +136,7 @@ static inline struct rules_subject drive_subject(const struct drive *d)
 				      .state = d->state_len ? d->state : NULL,
 				      .state_len = d->state_len,
 				      .clock_ms = d->shard_ms,
+				      .limits = d->limits,
 				      .due_ms = TIME_NONE};
 }
 

@@ -281,6 +281,80 @@ static void alerts_beyond_the_bounds_are_counted_and_not_opened(void **state)
 	buf_release(&yaml);
 }
 
+/* Numbers of one shard: they share its limits, and nothing else. */
+static void limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval(void **state)
+{
+	static const char yaml[] = "groups:\n- name: g\n  interval: 10m\n  limit: 2\n  rules:\n"
+				   "  - {alert: Many, expr: 'calls[\"1h\"] > 10', action: quarantine}\n"
+				   "  - {alert: Other, expr: 'answered[\"1h\"] > 10'}\n";
+	struct rules_limits limits = {.cnt = 0};
+	struct drive d[4];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		drive_init(&d[i], yaml);
+		d[i].limits = &limits;
+		d[i].calls = 11;
+		drive_call(&d[i], T0 + (i + 1) * M);
+	}
+	drive_said(&d[0], "1m alert.raised Many warning enforce since 1m calls[\"1h\"]=11 #0\n"
+			  "1m transition active > rest by rule Many until 30d1m #1\n1m number rest max 0 open Many #1\n");
+	assert_true(d[1].log.len > 0);
+	drive_said(&d[2], "");
+	drive_said(&d[3], "");
+	assert_true(d[2].state_len > 0 && d[2].due_ms == T0 + 13 * M); /* pending */
+	d[3].answered = 11;                                            /* another rule has a limit of its own */
+	drive_call(&d[3], T0 + 5 * M);
+	drive_said(&d[3], "5m alert.raised Other warning enforce since 5m answered[\"1h\"]=11 #0\n");
+	assert_int_equal(rules_scratch_counts(d[3].scratch)->held_back, 2);
+	drive_call(&d[1], T0 + 6 * M); /* firing already: nothing is new */
+	drive_until(&d[2], T0 + 13 * M);
+	assert_non_null(memmem(d[2].log.data, d[2].log.len, "13m alert.raised Many warning enforce since 3m", 46));
+	d[3].calls = 1; /* no longer true: it was never raised */
+	drive_call(&d[3], T0 + 14 * M);
+	assert_int_equal(limits.cnt, 2);
+	assert_true(limits.of[0].start_ms == T0 + 10 * M && limits.of[0].raised == 1);
+	for (int i = 0; i < 4; i++) {
+		buf_reset(&d[i].log);
+		drive_release(&d[i]);
+	}
+}
+
+static void limit_counts_what_comes_late_in_the_newest_interval(void **state)
+{
+	static const char yaml[] =
+		"groups:\n- name: g\n  interval: 10m\n  limit: 1\n  rules:\n  - {alert: Many, expr: 'calls[\"1h\"] > 10'}\n";
+	struct rules_limits limits = {.cnt = 0}, back;
+	struct drive d[3];
+	struct buf b = {0};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		drive_init(&d[i], yaml);
+		d[i].limits = &limits;
+		d[i].calls = 11;
+	}
+	drive_call(&d[0], T0 + 25 * M);
+	assert_true(d[0].log.len > 0);
+	drive_call(&d[1], T0 + 5 * M);
+	assert_int_equal(d[1].log.len, 0);
+	rules_limits_encode(&limits, &b); /* a restart */
+	struct reader r = reader_of(b.data, b.len);
+	rules_limits_decode(&r, &back);
+	assert_true(!r.bad && reader_left(&r) == 0);
+	d[2].limits = &back;
+	drive_call(&d[2], T0 + 29 * M);
+	assert_int_equal(d[2].log.len, 0);
+	drive_call(&d[2], T0 + 30 * M);
+	drive_said(&d[2], "30m alert.raised Many warning enforce since 29m calls[\"1h\"]=11 #0\n");
+	for (size_t n = 0; n < b.len; n++) {
+		r = reader_of(b.data, n);
+		rules_limits_decode(&r, &back);
+		assert_true(r.bad);
+	}
+	for (int i = 0; i < 3; i++)
+		drive_release(&d[i]);
+	buf_release(&b);
+}
+
 static void story(struct drive *d, struct drive *other)
 {
 	uint64_t random = 1;
@@ -341,6 +415,8 @@ int main(void)
 		cmocka_unit_test(rule_that_errors_does_not_fire_and_is_counted),
 		cmocka_unit_test(call_behind_the_timers_fires_none_of_them_again),
 		cmocka_unit_test(alerts_beyond_the_bounds_are_counted_and_not_opened),
+		cmocka_unit_test(limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval),
+		cmocka_unit_test(limit_counts_what_comes_late_in_the_newest_interval),
 		cmocka_unit_test(same_input_gives_the_same_state_and_events_whatever_the_scratch_did_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

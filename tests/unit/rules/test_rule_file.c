@@ -39,8 +39,8 @@ static void each_mistake_has_its_message(void **state)
 		{"groups:\n- name: g\n  intervall: 5m\n", "r.yaml:3:3: intervall: unknown key of a group; did you mean interval?\n"},
 		{"groups:\n- name: g\n  interval: 5x\n", "r.yaml:3:13: interval: a duration is expected, like 30s, 5m, 1h30m, 7d\n"},
 		{"groups:\n- name: g\n  interval: 0s\n", "r.yaml:3:13: interval: 0s is out of range: 1s to 1d\n"},
-		{"groups:\n- name: g\n  limit: 3\n", "r.yaml:3:10: limit: not supported yet, but for 0 (none)\n"},
-		{"groups:\n- name: g\n  limit: x\n", "r.yaml:3:10: limit: a whole number is expected\n"},
+		{"groups:\n- name: g\n  limit: -3\n", "r.yaml:3:10: limit: a whole number is expected, 0 (none) to 1000000\n"},
+		{"groups:\n- name: g\n  limit: x\n", "r.yaml:3:10: limit: a whole number is expected, 0 (none) to 1000000\n"},
 		{"groups:\n- name: g\n  labels: [a]\n", "r.yaml:3:11: labels: a map of names and texts is expected\n"},
 		{"groups:\n- name: g\n  rules: {}\n", "r.yaml:3:10: rules: a list of rules is expected\n"},
 		/* a rule */
@@ -137,14 +137,15 @@ static void every_problem_of_a_file_is_reported(void **state)
 {
 	struct buf b = {0};
 	(void)state;
-	assert_string_equal(problems_of("groups:\n- name: g\n  limit: 1\n  rules:\n  - alert: A\n    expr: 1\n    for: x\n  - alert: B\n   "
-					" cohort: account\n",
-					&b),
-			    "r.yaml:3:10: limit: not supported yet, but for 0 (none)\n"
-			    "r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
-			    "r.yaml:6:11: expr: a condition is expected, not an int\n"
-			    "r.yaml:9:5: cohort: not supported yet\n"
-			    "r.yaml:8:5: a rule needs the key expr\n");
+	assert_string_equal(
+		problems_of("groups:\n- name: g\n  limit: -1\n  rules:\n  - alert: A\n    expr: 1\n    for: x\n  - alert: B\n   "
+			    " cohort: account\n",
+			    &b),
+		"r.yaml:3:10: limit: a whole number is expected, 0 (none) to 1000000\n"
+		"r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
+		"r.yaml:6:11: expr: a condition is expected, not an int\n"
+		"r.yaml:9:5: cohort: not supported yet\n"
+		"r.yaml:8:5: a rule needs the key expr\n");
 	buf_release(&b);
 }
 
