@@ -14,6 +14,8 @@
  * runs backwards: a call that is older than the last timer of its alert is judged as of that call, and said with the time of the timer.
  * A rule that is gone is missed at the first evaluation without it and resolved ABSENT_MS after that; one that comes back in between goes on.
  *
+ * `when` and `exempt` count as part of the condition: at the end of its hours an alert is as if its condition had become false, at the next evaluation.
+ *
  * An alert that the limit of its group holds back stays pending (limit.c).
  *
  * What fires asks for its action once, when it is raised: an alert that goes on firing, through a release, a hold, or from shadow to enforce, asks
@@ -22,11 +24,16 @@
 
 #define ABSENT_MS (10 * MINUTE_MS)
 
+bool gate_open(const struct rules_scratch *s, const struct rule *r)
+{
+	return (!r->when || calendar_covers(r->when, s->zone, s->now_ms)) && (!r->exempt || !exempt_covers(r->exempt, &s->input));
+}
+
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i)
 {
 	struct cel v;
 	if (program_run(&r->rules[i].program, &s->machine, &s->input, &v, NULL))
-		return v.b;
+		return v.b && gate_open(s, &r->rules[i]);
 	s->errors[i]++;
 	return false;
 }

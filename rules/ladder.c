@@ -90,6 +90,9 @@ enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_
 		return err_set(why, ERR_LIMIT, "more than %d rules at once: leave out steps", RULES_MAX);
 	struct rules *made = rules_new();
 	made->base = rules_share(r);
+	made->lists = r->lists;
+	made->list_cnt = r->list_cnt;
+	made->in_list = r->in_list;
 	for (size_t i = 0; i < n && !e; i++)
 		e = choose(r, &choices[i], made, why);
 	if (e) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the reader of rule files: rule_file.c (file, group, rule), rule_keys.c (the keys of a rule), rule_params.c (params, ladder),
- * rule_values.c (texts, durations, words, pairs). */
+ * rule_gates.c (when, exempt), rule_values.c (texts, durations, words, pairs). */
 #ifndef RINGFENCE_RULES_RULE_FILE_H
 #define RINGFENCE_RULES_RULE_FILE_H
 
@@ -35,6 +35,7 @@ struct file {
 	bool rule_failed;
 	struct pairs labels, annotations;
 	struct expr_name params[PARAMS_MAX];
+	struct calendar when;
 	const struct yaml_node *alert, *expr, *ladder;
 };
 
@@ -72,5 +73,12 @@ void read_ladder(struct file *f, const struct yaml_node *n); /* noted: it is rea
 void finish_params(struct file *f);
 /* The expression at every step of the ladder. After it was compiled. */
 void check_ladder(struct file *f);
+
+/* ---- rule_gates.c ---- */
+
+extern const struct file_key when_keys[];
+extern const size_t when_key_cnt;
+void read_when(struct file *f, const struct yaml_node *n);
+void read_exempt(struct file *f, const struct yaml_node *list);
 
 #endif

@@ -80,7 +80,7 @@ const struct file_key rule_keys[] = {
 	{"action", read_action}, {"mode", read_mode},
 	{"source", read_source}, {"min_interval", read_min_interval},
 	{"cohort", NULL},        {"params", read_params},
-	{"ladder", read_ladder}, {"when", NULL},
-	{"exempt", NULL},
+	{"ladder", read_ladder}, {"when", read_when},
+	{"exempt", read_exempt},
 };
 const size_t rule_key_cnt = sizeof rule_keys / sizeof rule_keys[0];

@@ -20,6 +20,17 @@ struct rules; /* one generation: rules of all files, compiled */
 /* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
  * No files, or files without rules, are a rule set without rules. */
 enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
+/* The same with the lists that rules may name. A list is part of its set: read with it, and never changed. */
+struct rules_list_file {
+	const char *name, *path;
+};
+struct rules_files {
+	const char *const *paths;
+	size_t cnt;
+	const struct rules_list_file *lists;
+	size_t list_cnt;
+};
+enum err rules_load_files(const struct rules_files *f, struct rules **out, struct buf *problems) MUST_CHECK;
 enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems) MUST_CHECK; /* one file, from memory */
 /* A list of bare expressions as a rule set, for `features --expr`; rule i is expression i. */
 enum err rules_expressions(const char *const *exprs, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
@@ -29,6 +40,8 @@ void rules_free(struct rules *r);           /* one owner less */
 uint32_t rules_cnt(const struct rules *r);
 struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
+/* Whether a rule names country or region, or goes by the number's own zone: else these need not be found out for each call. */
+bool rules_need_place(const struct rules *r);
 
 /* ---- ladders: what calibrate tries ---- */
 
@@ -98,7 +111,8 @@ struct rules_subject {
 	struct slice key;
 	enum subject_kind kind;
 	struct slice account, trunk;  /* in, for rules that name them; absent: those of the call, "" at a timer */
-	struct slice country, region; /* in, for rules that name them; absent: "" */
+	struct slice country, region; /* in, if rules_need_place(): absent: "" */
+	uint16_t zone;                /* in, if rules_need_place(): the number's own, as rules_world knows it; 0: UTC */
 	const uint8_t *state;         /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
 	uint32_t state_len;
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number

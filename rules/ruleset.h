@@ -3,7 +3,9 @@
 #ifndef RINGFENCE_RULES_RULESET_H
 #define RINGFENCE_RULES_RULESET_H
 
+#include "rules/calendar.h"
 #include "rules/expr.h"
+#include "rules/lists.h"
 #include "rules/rules.h"
 
 #include <stdatomic.h>
@@ -41,6 +43,8 @@ struct rule {
 	uint32_t ladder_cnt;
 	const struct event_pair *labels, *annotations; /* labels: the group's and its own, sorted by name */
 	uint32_t label_cnt, annotation_cnt;
+	const struct calendar *when; /* NULL: always */
+	const struct exempt *exempt; /* NULL: nobody */
 	struct program program;
 	const char *file; /* where it stands */
 	int line;
@@ -63,7 +67,11 @@ struct rules {
 	struct chain chain;      /* all conditions; not of a bare set */
 	bool bare;               /* expressions without rules: for rules_value alone */
 	struct machine *machine; /* owned; bare: what they run on */
-	struct rules *base;      /* one owner of it: the set whose texts the rules of this one are (rules_choose) */
+	struct list *lists;      /* in the arena; in the order given */
+	uint32_t list_cnt;
+	struct expr_lists in_list; /* how programs reach them */
+	bool places;               /* a rule names country or region, or the number's own zone */
+	struct rules *base;        /* one owner of it: the set whose texts the rules of this one are (rules_choose) */
 };
 
 struct rules *rules_new(void);

@@ -21,6 +21,8 @@ struct rules_scratch {
 	struct rules_counts counts;
 	struct machine machine;  /* what conditions run on */
 	struct expr_input input; /* what they read in this turn */
+	int64_t now_ms;          /* for calendars: the time of the turn, the number's own zone */
+	uint16_t zone;
 	struct slice names[ALERTS_MAX];
 };
 
@@ -42,7 +44,9 @@ void turn_say(struct turn *t, struct event *e);
 
 /* ---- alert.c ---- */
 
-/* Whether the rule's condition is true of s->input; an error is counted and is not. */
+/* Whether `when` and `exempt` of a rule let it be true in this turn. */
+bool gate_open(const struct rules_scratch *s, const struct rule *r);
+/* Whether the rule's condition is true of s->input, and its gate is open; an error is counted and is not. */
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* All rules from `first` on are evaluated. */
 void alerts_on_call(struct turn *t, uint32_t first);

@@ -19,6 +19,7 @@ struct drive {
 	uint32_t state_len;
 	bool changed; /* by what came last */
 	int64_t inputs;
+	struct slice account;        /* of its calls */
 	struct rules_limits *limits; /* of its shard, NULL: none hold */
 	struct drive *hears;         /* whose events these are, if the scratch is lent to another number */
 	struct buf log;              /* events as text */
@@ -192,6 +193,7 @@ static inline void drive_call(struct drive *d, int64_t at_ms)
 	if (at_ms > d->clock_ms)
 		d->clock_ms = at_ms;
 	struct rules_subject rs = drive_subject(d);
+	rs.account = d->account;
 	rules_on_call(d->scratch, d->rules, &rs, drive_figures(d, d->clock_ms), NULL, d->clock_ms);
 	drive_after(d, &rs, "call", d->inputs++);
 }

@@ -281,6 +281,64 @@ static void alerts_beyond_the_bounds_are_counted_and_not_opened(void **state)
 	buf_release(&yaml);
 }
 
+static void rule_is_true_within_its_hours_only(void **state)
+{
+	struct drive d;
+	(void)state; /* T0 is a Monday, 00:00 */
+	drive_init(&d, RULE("    when: {days: [mon], hours: \"01:00-02:00\"}\n    keep_firing_for: 10m\n"));
+	d.calls = 11;
+	drive_call(&d, T0 + 59 * M);
+	assert_int_equal(d.state_len, 0);
+	drive_call(&d, T0 + 61 * M);
+	drive_said(&d, "1h1m alert.raised Many warning enforce since 1h1m calls[\"1h\"]=11 #0\n");
+	drive_until(&d, T0 + 130 * M); /* false from 2h on, found at the tick of 2h1m */
+	drive_said(&d, "");
+	drive_until(&d, T0 + 132 * M);
+	drive_said(&d, "2h11m alert.resolved Many warning enforce since 1h1m calls[\"1h\"]=11 #0\n");
+	drive_call(&d, T0 + DAY_MS + 61 * M); /* Tuesday */
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+}
+
+static void rule_behind_a_closed_gate_is_still_found(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    when: {days: [tue]}\n  - {alert: Second, expr: 'calls[\"1h\"] > 10', exempt: [account:other]}\n"
+			    "  - {alert: Third, expr: 'calls[\"1h\"] > 10', exempt: ['+15551230000']}\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Second warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_call(&d, T0 + DAY_MS);
+	drive_said(&d, "4h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "8h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "12h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "16h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "20h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "1d alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "1d alert.raised Many warning enforce since 1d calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+}
+
+static void exempt_number_and_account_fire_nothing(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    exempt: [\"account:acme\", \"+15551230009\"]\n"));
+	d.calls = 11;
+	d.account = SLICE_LIT("acme");
+	drive_call(&d, T0);
+	assert_int_equal(d.state_len, 0);
+	d.account = SLICE_LIT("acm");
+	drive_call(&d, T0 + M);
+	drive_said(&d, "1m alert.raised Many warning enforce since 1m calls[\"1h\"]=11 #0\n");
+	drive_rules(&d,
+		    RULE("    exempt: [\"+15551230009\", \"+15551230000\"]\n")); /* spared from now on: resolved at the next evaluation */
+	drive_until(&d, T0 + 10 * M);
+	drive_said(&d, "6m alert.resolved Many warning enforce since 1m calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+}
+
 /* Numbers of one shard: they share its limits, and nothing else. */
 static void limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval(void **state)
 {
@@ -415,6 +473,9 @@ int main(void)
 		cmocka_unit_test(rule_that_errors_does_not_fire_and_is_counted),
 		cmocka_unit_test(call_behind_the_timers_fires_none_of_them_again),
 		cmocka_unit_test(alerts_beyond_the_bounds_are_counted_and_not_opened),
+		cmocka_unit_test(rule_is_true_within_its_hours_only),
+		cmocka_unit_test(rule_behind_a_closed_gate_is_still_found),
+		cmocka_unit_test(exempt_number_and_account_fire_nothing),
 		cmocka_unit_test(limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval),
 		cmocka_unit_test(limit_counts_what_comes_late_in_the_newest_interval),
 		cmocka_unit_test(same_input_gives_the_same_state_and_events_whatever_the_scratch_did_before),
