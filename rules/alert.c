@@ -20,6 +20,7 @@
  *
  * What fires asks for its action once, when it is raised: an alert that goes on firing, through a release, a hold, or from shadow to enforce, asks
  * again only after it has been resolved. */
+#include "rules/template.h"
 #include "rules/turn.h"
 
 #define ABSENT_MS (10 * MINUTE_MS)
@@ -48,6 +49,15 @@ static const struct event_figure *figures_of(struct turn *t, const struct progra
 	return figures;
 }
 
+static const struct event_pair *annotations_of(struct turn *t, const struct rule *rule, const struct event_figure *figures)
+{
+	struct event_pair *filled = arena_alloc(&t->s->arena, (rule->annotation_cnt + 1) * sizeof *filled);
+	for (uint32_t i = 0; i < rule->annotation_cnt; i++)
+		filled[i] = (struct event_pair){rule->annotations[i].name,
+						template_fill(&rule->templates[i], t->subject->key, figures, &t->s->arena)};
+	return filled;
+}
+
 static void say(struct turn *t, enum event_kind kind, const struct rule *rule, const struct alert *a, int64_t at_ms)
 {
 	struct event e = turn_event(t, kind, at_ms);
@@ -60,10 +70,10 @@ static void say(struct turn *t, enum event_kind kind, const struct rule *rule, c
 		e.alert.rule_source = rule->source;
 		e.alert.labels = rule->labels;
 		e.alert.label_cnt = rule->label_cnt;
-		e.alert.annotations = rule->annotations;
-		e.alert.annotation_cnt = rule->annotation_cnt;
 		e.alert.figures = figures_of(t, &rule->program);
 		e.alert.figure_cnt = rule->program.figure_cnt;
+		e.alert.annotations = annotations_of(t, rule, e.alert.figures);
+		e.alert.annotation_cnt = rule->annotation_cnt;
 	} else { /* what the record knows of a rule that is gone */
 		e.alert.rule = arena_copy(&t->s->arena, a->name);
 		e.alert.severity = arena_copy(&t->s->arena, a->severity);

@@ -10,6 +10,7 @@
 #include "rules/rule_file.h"
 
 #include "base/hash.h"
+#include "rules/template.h"
 
 #include <stdlib.h>
 
@@ -67,6 +68,24 @@ static void check_twin(struct file *f, const struct rule *rule, int line, int co
 		}
 }
 
+/* The annotations, once all that they may name is there. */
+static void read_templates(struct file *f)
+{
+	struct rule *r = f->rule;
+	struct template_problem problem;
+	struct template *all = arena_alloc(&f->rules->arena, (r->annotation_cnt + 1) * sizeof *all);
+	r->templates = all;
+	for (uint32_t i = 0; i < r->annotation_cnt; i++) {
+		struct slice text = r->annotations[i].value;
+		if (template_parse(text, r, &f->rules->arena, &all[i], &problem))
+			continue;
+		int line, column;
+		struct place at = place_of_scalar(f, yaml_get(f->annotation_map, r->annotations[i].name.p));
+		place_find(&at, text.p, problem.at, &line, &column);
+		file_problem(f, line, column, "annotations: %s: %s", r->annotations[i].name.p, problem.text);
+	}
+}
+
 static void finish_rule(struct file *f, const struct yaml_node *n)
 {
 	struct rule *r = f->rule;
@@ -85,8 +104,10 @@ static void finish_rule(struct file *f, const struct yaml_node *n)
 	if (!f->expr)
 		file_problem(f, n->line, n->column, "a rule needs the key expr");
 	finish_params(f);
-	if (f->expr && r->expr.p && compile(f, f->expr))
+	if (f->expr && r->expr.p && compile(f, f->expr)) {
 		check_ladder(f);
+		read_templates(f);
+	}
 	r->fingerprint = fingerprint(r);
 	if (f->alert && r->name.p)
 		check_twin(f, r, f->alert->line, f->alert->column);
@@ -114,7 +135,7 @@ static void read_rule(struct file *f, const struct yaml_node *n)
 	f->labels = f->group_labels;
 	f->annotations.cnt = 0;
 	f->rule_failed = false;
-	f->alert = f->expr = f->ladder = NULL;
+	f->alert = f->expr = f->ladder = f->annotation_map = NULL;
 	read_map(f, n, rule_keys, rule_key_cnt, "a rule");
 	finish_rule(f, n);
 }
@@ -142,7 +163,7 @@ static void read_limit(struct file *f, const struct yaml_node *n)
 
 static void read_group_labels(struct file *f, const struct yaml_node *n)
 {
-	read_pairs(f, n, LABEL_BYTES_MAX, &f->group_labels);
+	read_label_pairs(f, n, &f->group_labels);
 }
 
 /* Read last: the group's other keys hold for its rules wherever they stand. */

@@ -36,7 +36,7 @@ struct file {
 	struct pairs labels, annotations;
 	struct expr_name params[PARAMS_MAX];
 	struct calendar when;
-	const struct yaml_node *alert, *expr, *ladder;
+	const struct yaml_node *alert, *expr, *ladder, *annotation_map;
 };
 
 struct file_key {
@@ -53,6 +53,7 @@ void read_duration(struct file *f, const struct yaml_node *n, int64_t least_ms, 
 /* One of a few words; -1 if it is none of them. */
 int read_word(struct file *f, const struct yaml_node *n, const char *const *words, int cnt, const char *list);
 void read_pairs(struct file *f, const struct yaml_node *map, uint32_t most_bytes, struct pairs *out);
+void read_label_pairs(struct file *f, const struct yaml_node *map, struct pairs *out);
 const struct event_pair *keep_pairs(struct file *f, const struct pairs *p); /* in the set's arena */
 bool identifier(struct slice s);                                            /* letters, digits, '_', no digit first */
 /* Every entry of a map by its row; what is no row is refused with the nearest one. `what`: "a rule". */

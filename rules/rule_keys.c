@@ -46,11 +46,12 @@ static void read_min_interval(struct file *f, const struct yaml_node *n)
 
 static void read_labels(struct file *f, const struct yaml_node *n)
 {
-	read_pairs(f, n, LABEL_BYTES_MAX, &f->labels);
+	read_label_pairs(f, n, &f->labels);
 }
 
 static void read_annotations(struct file *f, const struct yaml_node *n)
 {
+	f->annotation_map = n;
 	read_pairs(f, n, TEXT_BYTES_MAX, &f->annotations);
 }
 

@@ -116,6 +116,15 @@ const struct event_pair *keep_pairs(struct file *f, const struct pairs *p)
 	return kept;
 }
 
+void read_label_pairs(struct file *f, const struct yaml_node *map, struct pairs *out)
+{
+	read_pairs(f, map, LABEL_BYTES_MAX, out);
+	for (const struct yaml_node *n = map->kind == YAML_MAP ? map->first : NULL; n; n = n->next)
+		if (n->kind == YAML_SCALAR && memmem(n->text.p, n->text.len, "{{", 2))
+			file_problem(f, n->line, n->column, "labels: %s: templates stand in annotations; a label tells alerts apart",
+				     n->key.p);
+}
+
 /* ---- places ---- */
 
 /* The file from a scalar's mark on. */

@@ -64,7 +64,7 @@ struct rules_choice {
 	uint32_t step;
 };
 /* A set of such rules, one for each choice, in this order: all ladders at once for one pass over the CDRs, or a whole set with one parameter changed. At a
- * step a rule has a fingerprint of its own, so alerts of two steps do not meet. It holds `r` as one more owner. ERR_LIMIT: too many rules or figures. */
+ * step a rule has a fingerprint of its own, so alerts of two steps do not meet. Annotations name the values in force. It holds `r` as one more owner. ERR_LIMIT: too many rules or figures. */
 enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_t n, struct rules **out, struct err_text *why) MUST_CHECK;
 
 /* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. A text is valid until the next value of this

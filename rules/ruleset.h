@@ -43,8 +43,9 @@ struct rule {
 	uint32_t ladder_cnt;
 	const struct event_pair *labels, *annotations; /* labels: the group's and its own, sorted by name */
 	uint32_t label_cnt, annotation_cnt;
-	const struct calendar *when; /* NULL: always */
-	const struct exempt *exempt; /* NULL: nobody */
+	const struct template *templates; /* one per annotation */
+	const struct calendar *when;      /* NULL: always */
+	const struct exempt *exempt;      /* NULL: nobody */
 	struct program program;
 	const char *file; /* where it stands */
 	int line;

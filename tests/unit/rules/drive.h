@@ -41,6 +41,8 @@ static inline void drive_alert(struct buf *b, const struct event_alert *a)
 	char since[TIME_TEXT_BYTES];
 	buf_printf(b, " " SLICE_FMT " " SLICE_FMT " " SLICE_FMT " since %s", SLICE_ARG(a->rule), SLICE_ARG(a->severity), SLICE_ARG(a->mode),
 		   drive_time(a->since_ms, since));
+	for (uint32_t i = 0; i < a->annotation_cnt; i++)
+		buf_printf(b, " " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(a->annotations[i].name), SLICE_ARG(a->annotations[i].value));
 	for (uint32_t i = 0; i < a->figure_cnt; i++)
 		buf_printf(b, " " SLICE_FMT "=%lld", SLICE_ARG(a->figures[i].text), (long long)a->figures[i].value.i);
 }

@@ -281,6 +281,59 @@ static void alerts_beyond_the_bounds_are_counted_and_not_opened(void **state)
 	buf_release(&yaml);
 }
 
+static void annotations_are_filled_in_when_an_event_is_said(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, "groups:\n- name: g\n  rules:\n"
+		       "  - alert: Many\n"
+		       "    expr: calls[ '1h' ] > T && short6_ratio[W] < R\n"
+		       "    params: {T: 10, W: 24h, R: 0.15}\n"
+		       "    labels: {team: fraud}\n"
+		       "    annotations:\n"
+		       "      a: plain\n"
+		       "      b: '{{$number}} made {{ $value }} calls ({{ $figures `calls[\"1h\"]` }}), more than {{ $params.T }}'\n"
+		       "      c: \"{{ $labels.team }}/{{ $labels.severity }}/{{ $rule }}: {{ $figures "
+		       "\\\"short6_ratio[\\\\\\\"24h\\\\\\\"]\\\" }} < {{ $params.R }} "
+		       "{{ '{{' }}\"\n"
+		       "      d: ''\n");
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s a:plain b:+15551230000 made 11 calls (11), more than 10 "
+		       "c:fraud/warning/Many: 0 < "
+		       "0.15 {{ d: calls[ '1h' ]=11 short6_ratio[\"24h\"]=0 #0\n");
+	d.calls = 3;
+	drive_call(&d, T0 + M);
+	assert_non_null(memmem(d.log.data, d.log.len, "made 3 calls (3)", 16));
+	buf_reset(&d.log);
+	drive_release(&d);
+}
+
+static void annotation_that_gets_too_long_is_cut_behind_a_whole_character(void **state)
+{
+	struct drive d;
+	struct buf yaml = {0};
+	(void)state;
+	buf_puts(&yaml, "groups:\n- name: g\n  labels: {x: '\xc3\xa9");
+	for (int i = 0; i < 120; i++)
+		buf_puts(&yaml, "\xc3\xa9");
+	buf_puts(&yaml, "'}\n  rules:\n  - {alert: Many, expr: 'calls[\"1h\"] > 10', annotations: {a: 'z");
+	for (int i = 0; i < 60; i++)
+		buf_puts(&yaml, "{{ $labels.x }}");
+	buf_puts(&yaml, "{{ $number }}'}}\n");
+	buf_put_u8(&yaml, 0);
+	drive_init(&d, (const char *)yaml.data);
+	d.calls = 11;
+	drive_call(&d, T0);
+	assert_non_null(memmem(d.log.data, d.log.len, "a:z\xc3\xa9", 5));
+	const char *cut = memmem(d.log.data, d.log.len, "\xc3\xa9\xe2\x80\xa6 calls", 11), *from = memmem(d.log.data, d.log.len, "a:z", 3);
+	assert_non_null(cut);
+	assert_int_equal(cut + 2 - (from + 2), 8191); /* an odd byte before characters of two */
+	buf_reset(&d.log);
+	drive_release(&d);
+	buf_release(&yaml);
+}
+
 static void rule_is_true_within_its_hours_only(void **state)
 {
 	struct drive d;
@@ -473,6 +526,8 @@ int main(void)
 		cmocka_unit_test(rule_that_errors_does_not_fire_and_is_counted),
 		cmocka_unit_test(call_behind_the_timers_fires_none_of_them_again),
 		cmocka_unit_test(alerts_beyond_the_bounds_are_counted_and_not_opened),
+		cmocka_unit_test(annotations_are_filled_in_when_an_event_is_said),
+		cmocka_unit_test(annotation_that_gets_too_long_is_cut_behind_a_whole_character),
 		cmocka_unit_test(rule_is_true_within_its_hours_only),
 		cmocka_unit_test(rule_behind_a_closed_gate_is_still_found),
 		cmocka_unit_test(exempt_number_and_account_fire_nothing),

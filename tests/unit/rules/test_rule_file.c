@@ -80,6 +80,30 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD OKAY "    params: {T-1: 4}\n",
 		 "r.yaml:6:14: params: \"T-1\" is not a name of letters, digits and '_', at most 128 bytes\n"},
 		{HEAD OKAY "    params: 4\n", "r.yaml:6:13: params: a map of at most 32 names and values is expected, like {T: 40}\n"},
+		{HEAD OKAY "    labels: {team: '{{ $number }}'}\n",
+		 "r.yaml:6:20: labels: team: templates stand in annotations; a label tells alerts apart\n"},
+#define NOTE OKAY "    annotations: {summary: "
+		{HEAD NOTE "'a {{ b }}'}\n",
+		 "r.yaml:6:34: annotations: summary: between {{ and }} stands a name like $number, or a text in quotes\n"},
+		{HEAD NOTE "'a {{'}\n",
+		 "r.yaml:6:33: annotations: summary: between {{ and }} stands a name like $number, or a text in quotes\n"},
+		{HEAD NOTE "'a {{ $number'}\n", "r.yaml:6:31: annotations: summary: {{ is not closed by }}\n"},
+		{HEAD NOTE "'a {{ $number | title }}'}\n", "r.yaml:6:42: annotations: summary: }} is expected\n"},
+		{HEAD NOTE "'{{ $nummer }}'}\n",
+		 "r.yaml:6:32: annotations: summary: $nummer is none of $number, $rule, $value, $labels.NAME, $params.NAME, $figures "
+		 "\"...\"; did you mean $number?\n"},
+		{HEAD NOTE "'{{ $labels.team }}'}\n    labels: {tean: x}\n",
+		 "r.yaml:6:32: annotations: summary: the rule has no label \"team\"; did you mean tean?\n"},
+		{HEAD NOTE "'{{ $labels }}'}\n", "r.yaml:6:32: annotations: summary: $labels needs a name: $labels.NAME\n"},
+		{HEAD NOTE "'{{ $params.T }}'}\n", "r.yaml:6:32: annotations: summary: the rule has no parameter \"T\"\n"},
+		{HEAD NOTE "'{{ $figures }}'}\n", "r.yaml:6:41: annotations: summary: a text in quotes is expected\n"},
+		{HEAD NOTE "'{{ $figures \"calls }}'}\n", "r.yaml:6:41: annotations: summary: the text in quotes does not end\n"},
+		{HEAD NOTE "\"\\\"x\\\" {{ $figures 'cals[\\\"1h\\\"]' }}\"}\n",
+		 "r.yaml:6:38: annotations: summary: expr names no figure cals[\"1h\"]; did you mean calls[\"1h\"]?\n"},
+		{HEAD OKAY "    annotations:\n      summary: |\n        first line\n        {{ $number }} {{ $x }}\n",
+		 "r.yaml:9:26: annotations: summary: $x is none of $number, $rule, $value, $labels.NAME, $params.NAME, $figures \"...\"\n"},
+		{HEAD "  - {alert: A, expr: 'true', annotations: {summary: '{{ $value }}'}}\n",
+		 "r.yaml:4:57: annotations: summary: $value is the first figure that expr names, and it names none\n"},
 #define LADDER "  - alert: A\n    expr: calls[\"1h\"] > T\n    ladder: "
 		{HEAD LADDER "4\n",
 		 "r.yaml:6:13: ladder: a map of at most 8 parameters and their steps is expected, like {T: [10, 20, 40]}\n"
@@ -259,7 +283,7 @@ static void rule_has_its_keys_and_their_defaults(void **state)
 		"- rules:\n"
 		"  - {alert: Full, expr: 'calls[\"2h\"] > 1 && calls[\"1h\"] > 2', for: 1m, keep_firing_for: 2m, min_interval: 1h,\n"
 		"     action: flag, mode: shadow, source: 'https://example.org/', labels: {team: x, severity: critical},\n"
-		"     annotations: {summary: '{{ as it is }}'}}\n"
+		"     annotations: {summary: '{{ `{{ as it is }}` }}'}}\n"
 		"  name: second\n"
 		"  interval: 30s\n"
 		"  limit: 0\n"
@@ -282,7 +306,7 @@ static void rule_has_its_keys_and_their_defaults(void **state)
 		    slice_is(f->source, "https://example.org/"));
 	assert_int_equal(f->label_cnt, 3); /* sorted; the rule's win */
 	assert_true(slice_is(f->labels[0].name, "area") && slice_is(f->labels[1].name, "severity") && slice_is(f->labels[2].value, "x"));
-	assert_true(slice_is(f->annotations[0].value, "{{ as it is }}") && slice_is(f->group, "second") && f->line == 8);
+	assert_true(slice_is(f->annotations[0].value, "{{ `{{ as it is }}` }}") && slice_is(f->group, "second") && f->line == 8);
 	assert_true(f->program.longest_ms == 2 * HOUR_MS);
 	assert_int_equal(rules_find(r, f->name, f->fingerprint), 1);
 	assert_int_equal(rules_find(r, p->name, f->fingerprint), UINT32_MAX);
