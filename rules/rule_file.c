@@ -8,6 +8,7 @@
  * GUARANTEES. What passes is evaluated without another check: expressions are conditions over known features, times are in range, names fit into
  * the record. No two rules of a set share a fingerprint, for it is the key of their alerts. */
 #include "rules/rule_file.h"
+#include "rules/rule_schema.h"
 
 #include "base/hash.h"
 #include "rules/template.h"
@@ -17,7 +18,6 @@
 #define INTERVAL_MS (5 * MINUTE_MS)
 #define MIN_INTERVAL_MS (4 * HOUR_MS)
 #define GROUPS_MAX 1000
-#define LIMIT_MAX 1000000
 
 /* ---- a rule ---- */
 
@@ -175,9 +175,16 @@ static void read_rules(struct file *f, const struct yaml_node *n)
 		file_problem(f, n->line, n->column, "rules: a list of rules is expected");
 }
 
-static const struct file_key group_keys[] = {
-	{"name", read_name}, {"interval", read_interval}, {"limit", read_limit}, {"labels", read_group_labels}, {"rules", read_rules},
+const struct file_key group_keys[] = {
+	{"name", read_name, SCALAR ",\"maxLength\":" STR(RULE_NAME_MAX), "Name of the group, unique in the file."},
+	{"interval", read_interval, DURATION, "Between evaluations by timer of what is pending or firing: 1s to 1d. 5m."},
+	{"limit", read_limit, "\"type\":\"integer\",\"minimum\":0,\"maximum\":" STR(LIMIT_MAX),
+	 "Alerts that each rule may newly raise in one interval, per shard; the rest stays pending. 0: any number."},
+	{"labels", read_group_labels, MAP_OF(LABELS_MAX, SCALAR ",\"maxLength\":" STR(LABEL_BYTES_MAX)), "Labels of all its rules."},
+	{"rules", read_rules, "\"type\":[\"array\",\"null\"],\"items\":{\"$ref\":\"#/$defs/rule\"}",
+	 "Its rules, in the order of their events."},
 };
+const size_t group_key_cnt = sizeof group_keys / sizeof group_keys[0];
 
 /* The names of the groups before `n` in its list. */
 static void check_group_name(struct file *f, const struct yaml_node *first, const struct yaml_node *n)
@@ -209,7 +216,7 @@ static void read_group(struct file *f, const struct yaml_node *first, const stru
 	f->limit = 0;
 	f->group_labels.cnt = 0;
 	check_group_name(f, first, n);
-	read_map(f, n, group_keys, sizeof group_keys / sizeof group_keys[0], "a group");
+	read_map(f, n, group_keys, group_key_cnt, "a group");
 	for (const struct yaml_node *r = f->rule_list ? f->rule_list->first : NULL; r; r = r->next)
 		read_rule(f, r);
 }
@@ -225,7 +232,10 @@ static void read_groups(struct file *f, const struct yaml_node *n)
 			read_group(f, n->first, g);
 }
 
-static const struct file_key file_keys[] = {{"groups", read_groups}};
+const struct file_key file_keys[] = {
+	{"groups", read_groups, "\"type\":[\"array\",\"null\"],\"maxItems\":" STR(GROUPS_MAX) ",\"items\":{\"$ref\":\"#/$defs/group\"}",
+	 "Groups of rules."}};
+const size_t file_key_cnt = sizeof file_keys / sizeof file_keys[0];
 
 enum err rule_file_read(struct rules *r, struct slice text, const char *name, struct buf *problems)
 {
@@ -244,7 +254,7 @@ enum err rule_file_read(struct rules *r, struct slice text, const char *name, st
 	} else if (root->kind != YAML_MAP) {
 		file_problem(f, root->line, root->column, "a rule file is a map with the key groups");
 	} else {
-		read_map(f, root, file_keys, sizeof file_keys / sizeof file_keys[0], "a rule file");
+		read_map(f, root, file_keys, file_key_cnt, "a rule file");
 	}
 	enum err e = f->failed ? ERR_CONFIG : ERR_OK;
 	arena_release(&a);

@@ -7,6 +7,7 @@
 #include "base/yaml.h"
 #include "rules/ruleset.h"
 
+#define LIMIT_MAX 1000000
 #define LABELS_MAX 32 /* of a rule, its group's among them; annotations too */
 #define LABEL_BYTES_MAX 256
 #define TEXT_BYTES_MAX 4096 /* annotations, source */
@@ -42,6 +43,8 @@ struct file {
 struct file_key {
 	const char *name;
 	void (*read)(struct file *f, const struct yaml_node *n); /* NULL: comes with a later part */
+	const char *schema;                                      /* members of a JSON Schema: what its value is (rule_schema.h) */
+	const char *help;
 };
 
 void file_problem(struct file *f, int line, int column, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -65,6 +68,13 @@ struct place place_of_scalar(const struct file *f, const struct yaml_node *n);
 
 extern const struct file_key rule_keys[];
 extern const size_t rule_key_cnt;
+
+/* ---- rule_file.c ---- */
+
+extern const struct file_key group_keys[];
+extern const size_t group_key_cnt;
+extern const struct file_key file_keys[];
+extern const size_t file_key_cnt;
 
 /* ---- rule_params.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `when` and `exempt`: what has to hold besides the condition. Asked only when that is true, which is seldom, so neither costs the hot path anything. */
 #include "rules/rule_file.h"
+#include "rules/rule_schema.h"
 
 #include <stdio.h>
 
@@ -69,7 +70,16 @@ static void read_zone(struct file *f, const struct yaml_node *n)
 	}
 }
 
-const struct file_key when_keys[] = {{"days", read_days}, {"hours", read_hours}, {"zone", read_zone}};
+#define DAY "(sun|mon|tue|wed|thu|fri|sat)"
+#define HOUR "([01][0-9]|2[0-3]):[0-5][0-9]"
+
+const struct file_key when_keys[] = {
+	{"days", read_days, ONE_OR_LIST(64, "\"type\":\"string\",\"pattern\":\"^" DAY "(-" DAY ")?$\""),
+	 "Days of the week: mon, mon-fri, [sat, sun]. Every day."},
+	{"hours", read_hours, ONE_OR_LIST(CALENDAR_HOURS_MAX, "\"type\":\"string\",\"pattern\":\"^" HOUR "-(" HOUR "|24:00)$\""),
+	 "Spans of the day, the end not in it: 08:00-21:00, or 21:00-08:00 over midnight. The whole day."},
+	{"zone", read_zone, "\"type\":\"string\",\"minLength\":1", "A name of the tz database, UTC, or number: the number's own. UTC."},
+};
 const size_t when_key_cnt = sizeof when_keys / sizeof when_keys[0];
 
 void read_when(struct file *f, const struct yaml_node *n)

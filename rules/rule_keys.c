@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of a rule: a table row and a function each. A row without a function is a key that a later part brings, refused by name. */
 #include "rules/rule_file.h"
+#include "rules/rule_schema.h"
 
 static void read_alert(struct file *f, const struct yaml_node *n)
 {
@@ -44,7 +45,7 @@ static void read_min_interval(struct file *f, const struct yaml_node *n)
 	read_duration(f, n, SECOND_MS, WINDOW_MAX_MS, &f->rule->min_interval_ms);
 }
 
-static void read_labels(struct file *f, const struct yaml_node *n)
+static void read_label_map(struct file *f, const struct yaml_node *n)
 {
 	read_label_pairs(f, n, &f->labels);
 }
@@ -75,13 +76,28 @@ static void read_source(struct file *f, const struct yaml_node *n)
 }
 
 const struct file_key rule_keys[] = {
-	{"alert", read_alert},   {"expr", read_expr},
-	{"for", read_for},       {"keep_firing_for", read_keep},
-	{"labels", read_labels}, {"annotations", read_annotations},
-	{"action", read_action}, {"mode", read_mode},
-	{"source", read_source}, {"min_interval", read_min_interval},
-	{"cohort", NULL},        {"params", read_params},
-	{"ladder", read_ladder}, {"when", read_when},
-	{"exempt", read_exempt},
+	{"alert", read_alert, "\"type\":\"string\",\"pattern\":\"^[A-Za-z_][A-Za-z0-9_]*$\",\"maxLength\":" STR(RULE_NAME_MAX),
+	 "Name of the rule, in every event about it. With the labels it tells alerts apart."},
+	{"expr", read_expr, "\"type\":[\"string\",\"boolean\"],\"maxLength\":" STR(EXPR_BYTES_MAX),
+	 "The condition, in CEL: calls[\"1h\"] > 40 && callee_ratio[\"1h\"] >= 0.5"},
+	{"for", read_for, DURATION, "How long the condition has to hold before the alert is raised. 0s."},
+	{"keep_firing_for", read_keep, DURATION, "How long an alert goes on after its condition became false. 0s."},
+	{"labels", read_label_map, MAP_OF(LABELS_MAX, SCALAR ",\"maxLength\":" STR(LABEL_BYTES_MAX)),
+	 "Labels of the alert, over those of the group. severity: warning if there is none."},
+	{"annotations", read_annotations, MAP_OF(LABELS_MAX, SCALAR ",\"maxLength\":" STR(TEXT_BYTES_MAX)),
+	 "Texts for people. Templates: {{ $number }}, {{ $value }}, {{ $labels.team }}, {{ $params.T }}, {{ $figures `calls[\"1h\"]` }}."},
+	{"action", read_action, "\"enum\":[\"alert\",\"flag\",\"quarantine\"]", "What happens when the alert is raised. alert."},
+	{"mode", read_mode, "\"enum\":[\"enforce\",\"shadow\"]", "shadow says the same events, marked, and changes no phase. enforce."},
+	{"source", read_source, SCALAR ",\"maxLength\":" STR(TEXT_BYTES_MAX), "The public document that the threshold comes from."},
+	{"min_interval", read_min_interval, DURATION, "Between repeats of alert.firing. 4h."},
+	{"cohort", NULL, NULL, NULL},
+	{"params", read_params, MAP_OF(PARAMS_MAX, SCALAR), "Names for expr: numbers, true, false, texts."},
+	{"ladder", read_ladder, MAP_OF(LADDERS_MAX, "\"uniqueItems\":true," LIST_OF(LADDER_STEPS_MAX, "\"type\":[\"number\",\"string\"]")),
+	 "Steps of parameters, for calibrate. A parameter that params does not give has its first step."},
+	{"when", read_when, "\"$ref\":\"#/$defs/when\"", "The rule is true at these times only."},
+	{"exempt", read_exempt,
+	 "\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":" STR(LIST_ENTRY_MAX) ",\"pattern\":\"^([+][1-9][0-9]{1,14}|"
+												"account:.+|list:.+)$\"}",
+	 "The rule is not true of these: numbers, account:NAME, list:NAME."},
 };
 const size_t rule_key_cnt = sizeof rule_keys / sizeof rule_keys[0];

@@ -20,6 +20,8 @@ struct rules; /* one generation: rules of all files, compiled */
 /* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
  * No files, or files without rules, are a rule set without rules. */
 enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
+/* The JSON Schema of rule files, for editors (schemas/rules.schema.json). */
+void rules_schema(struct buf *json);
 /* The same with the lists that rules may name. A list is part of its set: read with it, and never changed. */
 struct rules_list_file {
 	const char *name, *path;
