@@ -137,10 +137,13 @@ static struct slice from_mark(const struct file *f, const struct yaml_node *n)
 			return SLICE_NONE;
 		p++;
 	}
-	for (int column = 1; column < n->column; column++)
+	for (int column = 1; column < n->column; column++) {
+		if (p == end) /* other line ends than these were counted */
+			return SLICE_NONE;
 		do
 			p++;
 		while (p < end && (*p & 0xc0) == 0x80);
+	}
 	return slice_make(p, (size_t)(end - p));
 }
 

@@ -173,6 +173,9 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD "  - alert: A\n    expr: |\n      calls[\"1h\"] >\n    for: 1m\n", "r.yaml:6:20: the expression ends too early\n"},
 		{HEAD "  - alert: A\n    expr: ''\n", "r.yaml:5:12: the expression ends too early\n"},
 		{HEAD "  - alert: A\n    expr: |\n      calls[\"1h\"] + 1\n", "r.yaml:6:7: expr: a condition is expected, not an int\n"},
+		/* a line end that YAML counts and the search for the place does not */
+		{"groups:\n- name: g\n  rules:\n  - alert: A\r    expr: calls[\"1h\"] > cals\n",
+		 "r.yaml:5:25: 'cals' is not a feature or another name of rules; did you mean 'calls'?\n"},
 	};
 	struct buf b = {0};
 	(void)state;
