@@ -3,6 +3,8 @@
  * that was not asked for ends the cycle before it; nothing is applied by half. */
 #include "app/shard.h"
 
+#include "scoring/places.h"
+
 #include <assert.h>
 
 static enum err dead_letter(struct shard *s, struct dead_letter d, struct err_text *why)
@@ -131,14 +133,32 @@ static bool apply_inbox(struct shard *s)
 	return true;
 }
 
-static struct rules_subject view_of(const struct shard *s, const struct subject *sub)
+/* Where a number is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
+static void set_place(struct rules_subject *rs)
 {
-	return (struct rules_subject){.key = subject_key(sub),
-				      .kind = (enum subject_kind)sub->kind,
-				      .state = sub->state,
-				      .state_len = sub->state_len,
-				      .clock_ms = s->meta.clock_ms,
-				      .due_ms = TIME_NONE};
+	struct place p;
+	place_of(rs->key, &p);
+	rs->zone = p.zone;
+	if (p.region == 0)
+		return;
+	bool area = p.region < PLACE_COUNTRIES;
+	uint32_t code = area ? 1 : p.region - PLACE_COUNTRIES;
+	rs->country = slice_make(rs->key.p + 1, code < 10 ? 1 : code < 100 ? 2 : 3);
+	rs->region = area ? slice_make(rs->key.p + 2, 3) : rs->country;
+}
+
+static struct rules_subject view_of(struct shard *s, const struct subject *sub)
+{
+	struct rules_subject rs = {.key = subject_key(sub),
+				   .kind = (enum subject_kind)sub->kind,
+				   .state = sub->state,
+				   .state_len = sub->state_len,
+				   .clock_ms = s->meta.clock_ms,
+				   .limits = &s->meta.limits,
+				   .due_ms = TIME_NONE};
+	if (s->places && sub->kind == SUBJECT_NUMBER)
+		set_place(&rs);
+	return rs;
 }
 
 /* What rules decided becomes part of the record, the timers and the outbox. */
@@ -229,6 +249,7 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 	begin_sequence(sub, since_ms);
 	subject_add_flag(s->table, sub, w->time_ms);
 	struct rules_subject rs = view_of(s, sub);
+	rs.account = w->command.account;
 	figures_reset(s->figures, sub, now_ms);
 	set_outside(s, &rs);
 	rules_on_call(s->scratch, s->rules, &rs, s->figures, NULL, now_ms);

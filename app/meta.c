@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 
-#define META_VERSION 1
+#define META_VERSION 2 /* 1 knew no limits */
 
 void meta_encode(const struct meta *m, const struct relay_marks *marks, struct buf *out)
 {
@@ -29,6 +29,7 @@ void meta_encode(const struct meta *m, const struct relay_marks *marks, struct b
 #define X(name, text) buf_put_varint(out, m->counts.name);
 	META_COUNTS(X)
 #undef X
+	rules_limits_encode(&m->limits, out);
 	relay_marks_encode(marks, out);
 	buf_put_u32(out, (uint32_t)hash64(out->data + from, out->len - from, 0));
 }
@@ -67,6 +68,8 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct relay_marks *m
 #define X(name, text) out->counts.name = reader_varint(&r);
 	META_COUNTS(X)
 #undef X
+	if (version >= 2)
+		rules_limits_decode(&r, &out->limits);
 	if (r.bad || (marks && !relay_marks_decode(&r, marks)))
 		return err_set(why, ERR_CORRUPT, "the shard's meta value is damaged (length)");
 	return ERR_OK;

@@ -11,6 +11,7 @@
 #include "app/relay.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/rules.h"
 #include "schemas/cdr.h"
 #include "scoring/store.h"
 
@@ -54,6 +55,7 @@ struct meta {
 	int64_t command_ms;   /* time of the last command applied */
 	uint64_t outbox_next; /* number of the next outbox entry */
 	struct meta_counts counts;
+	struct rules_limits limits;
 };
 
 void meta_encode(const struct meta *m, const struct relay_marks *marks, struct buf *out);

@@ -319,6 +319,7 @@ static void begin(struct shard *s)
 		rules_free(s->rules);
 	s->rules = fresh;
 	s->figures = rules_scratch_figures(s->scratch, fresh);
+	s->places = rules_need_place(fresh);
 	s->outside = false;
 	for (uint32_t i = 0; i < s->figures->n; i++)
 		s->outside = s->outside || feature_info(s->figures->keys[i].feature)->how == HOW_OUTSIDE;

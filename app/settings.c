@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define ROW(path_, type_, member, dflt_, ...)                                                                                  \
 	{                                                                                                                      \
@@ -17,6 +18,8 @@
 		.path = path_, .type = CONFIG_##type_, .offset = offsetof(struct webhook_config, member), .dflt = dflt_, __VA_ARGS__ \
 	}
 #define NOT_EMPTY .min = 1, .max = 0
+
+#define LIST_NAME_BYTES_MAX 64
 
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
@@ -117,6 +120,11 @@ const struct config_key settings_table[] = {
 	    .help = "A record ends this long after its last call, made or received: 31 days of window, the rest for disorder."),
 
 	ROW("rules.files", PATHS, rule_files, "", .help = "Rule files. None: nothing fires, figures and phases go on."),
+
+	ROW("rules.lists", PATH_PAIRS, rule_lists, "",
+	    .help = "Lists that rules may name, as `name: file`: one number (`+15551230000`), `account:NAME` or other text a line, `#` for "
+		    "comments. Read "
+		    "with the rules, and again with them."),
 
 	ROW("policy.rest.duration", DURATION, policy.rest_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
 	    .help = "How long a quarantined number rests: no calls. Whole days."),
@@ -288,6 +296,16 @@ static void check_sink(struct check *c, const struct webhook_config *all, uint32
 	}
 }
 
+static void check_lists(struct check *c)
+{
+	const struct config_pairs *l = &c->s->rule_lists;
+	for (uint32_t i = 0; i < l->n; i++)
+		if (!plain_name(l->v[i].key, LIST_NAME_BYTES_MAX))
+			config_problem(c->file, "rules.lists", &c->problems,
+				       "\"%.80s\" is no name: letters, digits, '.', '_', '-', at most %d", l->v[i].key,
+				       LIST_NAME_BYTES_MAX);
+}
+
 static void check_days(struct check *c, const char *key, int64_t ms)
 {
 	if (ms % DAY_MS)
@@ -334,6 +352,7 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 		check_topics(&c);
 		check_properties(&c);
 		check_policy(&c);
+		check_lists(&c);
 		const struct webhook_config *sinks = out->sinks.v;
 		for (uint32_t i = 0; i < out->sinks.n; i++)
 			check_sink(&c, sinks, i);
@@ -342,6 +361,18 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 	if (c.problems.len)
 		fprintf(stderr, "%.*s", (int)c.problems.len, (const char *)c.problems.data);
 	buf_release(&c.problems);
+	return e;
+}
+
+enum err settings_rules(const struct settings *set, const char *const *paths, size_t n, struct rules **out, struct buf *problems)
+{
+	uint32_t cnt = set->rule_lists.n;
+	struct rules_list_file *lists = mem_alloc((cnt + 1) * sizeof *lists);
+	for (uint32_t i = 0; i < cnt; i++)
+		lists[i] = (struct rules_list_file){set->rule_lists.v[i].key, set->rule_lists.v[i].value};
+	const struct rules_files f = {.paths = paths, .cnt = n, .lists = lists, .list_cnt = cnt};
+	enum err e = rules_load_files(&f, out, problems);
+	free(lists);
 	return e;
 }
 
@@ -362,5 +393,5 @@ enum err settings_load_rules(const struct settings *s, struct rules **out, struc
 		}
 		arena_release(&a);
 	}
-	return e ? e : rules_load(s->rule_files.v, s->rule_files.n, out, problems);
+	return e ? e : settings_rules(s, s->rule_files.v, s->rule_files.n, out, problems);
 }

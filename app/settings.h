@@ -34,6 +34,7 @@ struct settings {
 	int64_t keep_ms;     /* state.keep */
 	int64_t cache_bytes; /* state.cache_bytes: all shards of the process together */
 	struct config_strings rule_files;
+	struct config_pairs rule_lists; /* names and paths */
 	struct rules_config policy;
 	struct {
 		int idle;                    /* enum time_idle */
@@ -65,5 +66,8 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out) 
 
 /* Loads the rule files that it names. Problems one a line with their place: of a file that cannot be read, where the configuration names it. */
 enum err settings_load_rules(const struct settings *s, struct rules **out, struct buf *problems) MUST_CHECK;
+/* The rule set of the configuration: of the files in `paths` in place of its own, with its lists. */
+enum err settings_rules(const struct settings *set, const char *const *paths, size_t n, struct rules **out,
+			struct buf *problems) MUST_CHECK;
 
 #endif

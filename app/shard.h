@@ -51,6 +51,7 @@ struct shard {
 	uint64_t rules_generation;
 	struct rules_scratch *scratch;
 	struct figures *figures;
+	bool places;  /* a rule asks where its number is */
 	bool outside; /* a rule asks for a figure that the rules stage knows: phase, episode */
 
 	/* the commands read and not yet applied: a ring */

@@ -178,7 +178,8 @@ static enum err load_rules(const struct options *o, const struct settings *set, 
 {
 	struct buf problems = {0};
 	struct rules *rules = NULL;
-	enum err e = o->rule_cnt ? rules_load(o->rules, o->rule_cnt, &rules, &problems) : settings_load_rules(set, &rules, &problems);
+	enum err e =
+		o->rule_cnt ? settings_rules(set, o->rules, o->rule_cnt, &rules, &problems) : settings_load_rules(set, &rules, &problems);
 	struct err_text why;
 	if (e)
 		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));

@@ -14,12 +14,14 @@
 
 static const char help[] = "usage: ringfence rules check FILE...\n"
 			   "       ringfence rules eval\n"
+			   "       ringfence rules schema\n"
 			   "\n"
 			   "check  loads rule files and tells every error with file, line and column. Exit 1 if there is one.\n"
 			   "eval   evaluates expressions: one JSON object a line on standard input,\n"
 			   "         {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
 			   "       one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
 			   "       Values are in the JSON form of cel.expr.Value.\n"
+			   "schema prints the JSON Schema of rule files, for editors.\n"
 			   "\n"
 			   "example: echo '{\"expr\": \"[1, 2, 3].exists(n, n > 2)\"}' | ringfence rules eval\n";
 
@@ -144,10 +146,24 @@ static int eval(int argc, char **argv)
 	return 0;
 }
 
+/* ---- schema ---- */
+
+static int schema(int argc, char **argv)
+{
+	struct buf b = {0};
+	(void)argv;
+	if (argc > 1)
+		return verb_usage("rules", "schema takes no arguments");
+	rules_schema(&b);
+	fwrite(b.data, 1, b.len, stdout);
+	buf_release(&b);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} words[] = {{"check", check}, {"eval", eval}};
+} words[] = {{"check", check}, {"eval", eval}, {"schema", schema}};
 
 int verb_rules(int argc, char **argv)
 {
@@ -156,9 +172,9 @@ int verb_rules(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 2)
-		return verb_usage("rules", "one of check, eval is needed");
+		return verb_usage("rules", "one of check, eval, schema is needed");
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(argv[1], words[i].name) == 0)
 			return words[i].run(argc - 1, argv + 1);
-	return verb_usage("rules", "'%s' is none of check, eval", argv[1]);
+	return verb_usage("rules", "'%s' is none of check, eval, schema", argv[1]);
 }

@@ -19,7 +19,7 @@ static const char help[] = "usage: ringfence run -c FILE [--accept-gap]\n"
 			   "                 place of stopping\n"
 			   "\n"
 			   "SIGTERM, SIGINT   finish the cycle, commit, hand over events, leave the group, exit 0\n"
-			   "SIGHUP            load the rule files anew; bad ones leave the old rules in force\n"
+			   "SIGHUP            load rule files and lists anew; bad ones leave the old in force\n"
 			   "\n"
 			   "example: ringfence run -c ringfence.yaml\n";
 

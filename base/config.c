@@ -40,12 +40,18 @@ static const char *const type_wants[] = {
 	[CONFIG_STRINGS] = "a list of texts, as in [a, b]",
 	[CONFIG_PATHS] = "a list of paths, as in [a.yaml, b.yaml]",
 	[CONFIG_PAIRS] = "a map of names and values, as in {name: value}",
+	[CONFIG_PATH_PAIRS] = "a map of names and paths, as in {name: a.txt}",
 	[CONFIG_LIST] = "a list of maps, as in [{name: value}]",
 };
 
 static bool is_scalar_type(enum config_type t)
 {
 	return t < CONFIG_STRINGS;
+}
+
+static bool is_map_type(enum config_type t)
+{
+	return t == CONFIG_PAIRS || t == CONFIG_PATH_PAIRS;
 }
 
 static size_t table_rows(const struct config_key *table)
@@ -428,15 +434,19 @@ static void read_strings(struct loader *l, const struct config_key *k, const str
 	*(struct config_strings *)at = (struct config_strings){v, cnt};
 }
 
-static void read_pairs(struct loader *l, const struct yaml_node *n, const char *path, void *at)
+static void read_pairs(struct loader *l, const struct config_key *k, const struct yaml_node *n, const char *path, void *at)
 {
 	struct config_pair *v = arena_zalloc(l->a, (n->count + 1) * sizeof *v);
 	uint32_t cnt = 0;
 	for (const struct yaml_node *c = n->first; c && !too_many(l); c = c->next) {
 		struct slice text;
 		const char *where = arena_printf(l->a, "%s: %.80s", path, c->key.p).p;
-		if (scalar_text(l, c, where, "a text", &text))
-			v[cnt++] = (struct config_pair){c->key.p, text.p};
+		bool is_path = k->type == CONFIG_PATH_PAIRS;
+		if (!scalar_text(l, c, where, is_path ? "a path" : "a text", &text))
+			continue;
+		if (is_path && text.len == 0)
+			problem(l, c->line, c->column, "%s: must not be empty", where);
+		v[cnt++] = (struct config_pair){c->key.p, is_path ? file_beside(l->folder, text.p, l->a) : text.p};
 	}
 	*(struct config_pairs *)at = (struct config_pairs){v, cnt};
 }
@@ -463,13 +473,13 @@ static void read_value(struct loader *l, const struct config_key *k, const struc
 		read_scalar(l, k, n, path, at);
 		return;
 	}
-	enum yaml_kind kind = k->type == CONFIG_PAIRS ? YAML_MAP : YAML_LIST;
+	enum yaml_kind kind = is_map_type(k->type) ? YAML_MAP : YAML_LIST;
 	if (n->kind != kind && !yaml_is_null(n)) {
 		problem(l, n->line, n->column, "%s: takes %s", path, type_wants[k->type]);
 		return;
 	}
-	if (k->type == CONFIG_PAIRS)
-		read_pairs(l, n, path, at);
+	if (is_map_type(k->type))
+		read_pairs(l, k, n, path, at);
 	else if (k->type == CONFIG_LIST)
 		read_items(l, k, n, path, at);
 	else
@@ -800,6 +810,7 @@ static void print_value(const struct config_key *k, const void *at, int depth, s
 		print_strings(at, b);
 		return;
 	case CONFIG_PAIRS:
+	case CONFIG_PATH_PAIRS:
 		print_pairs(at, depth, b);
 		return;
 	case CONFIG_LIST:
@@ -850,7 +861,7 @@ static void print_table(const struct config_key *table, const void *values, int 
 		}
 		bool nested =
 			(k->type == CONFIG_LIST && ((const struct config_list *)(const void *)((const char *)values + k->offset))->n) ||
-			(k->type == CONFIG_PAIRS && ((const struct config_pairs *)(const void *)((const char *)values + k->offset))->n);
+			(is_map_type(k->type) && ((const struct config_pairs *)(const void *)((const char *)values + k->offset))->n);
 		buf_puts(b, nested ? "" : " ");
 		print_value(k, (const char *)values + k->offset, level, b);
 		last = k->path;
@@ -867,10 +878,19 @@ void config_print(const struct config_key *table, const void *values, struct buf
 static void reference_type(const struct config_key *k, struct buf *b)
 {
 	static const char *const names[] = {
-		[CONFIG_STRING] = "text",           [CONFIG_PATH] = "path",           [CONFIG_SECRET] = "secret",
-		[CONFIG_INT] = "whole number",      [CONFIG_DOUBLE] = "number",       [CONFIG_BYTES] = "size",
-		[CONFIG_DURATION] = "duration",     [CONFIG_BOOL] = "true, false",    [CONFIG_ENUM] = "",
-		[CONFIG_STRINGS] = "list of texts", [CONFIG_PATHS] = "list of paths", [CONFIG_PAIRS] = "map",
+		[CONFIG_STRING] = "text",
+		[CONFIG_PATH] = "path",
+		[CONFIG_SECRET] = "secret",
+		[CONFIG_INT] = "whole number",
+		[CONFIG_DOUBLE] = "number",
+		[CONFIG_BYTES] = "size",
+		[CONFIG_DURATION] = "duration",
+		[CONFIG_BOOL] = "true, false",
+		[CONFIG_ENUM] = "",
+		[CONFIG_STRINGS] = "list of texts",
+		[CONFIG_PATHS] = "list of paths",
+		[CONFIG_PAIRS] = "map",
+		[CONFIG_PATH_PAIRS] = "map of paths",
 		[CONFIG_LIST] = "list of maps",
 	};
 	buf_puts(b, names[k->type]);
@@ -982,7 +1002,7 @@ static cJSON *schema_or_null(const char *type)
 static cJSON *schema_list(const struct config_key *k)
 {
 	cJSON *s;
-	if (k->type == CONFIG_PAIRS) {
+	if (is_map_type(k->type)) {
 		static const char *const scalars[] = {"string", "number", "boolean"};
 		s = schema_or_null("object");
 		cJSON *values = cJSON_AddObjectToObject(s, "additionalProperties");
@@ -1040,7 +1060,7 @@ static void schema_default(const struct config_key *k, cJSON *s)
 		cJSON_AddBoolToObject(s, "default", strcmp(k->dflt, "true") == 0);
 	else if (is_scalar_type(k->type))
 		cJSON_AddStringToObject(s, "default", k->dflt);
-	else if (k->type == CONFIG_PAIRS)
+	else if (is_map_type(k->type))
 		cJSON_AddObjectToObject(s, "default");
 	else if (!k->dflt[0])
 		cJSON_AddArrayToObject(s, "default");

@@ -10,20 +10,21 @@
 #include "base/yaml.h"
 
 enum config_type {
-	CONFIG_STRING,   /* const char *; "" if the default is "" */
-	CONFIG_PATH,     /* const char *, made relative to the file's folder */
-	CONFIG_SECRET,   /* const char *; never printed. Key `x` is also taken as `x_file`, a path whose content (less the
+	CONFIG_STRING,     /* const char *; "" if the default is "" */
+	CONFIG_PATH,       /* const char *, made relative to the file's folder */
+	CONFIG_SECRET,     /* const char *; never printed. Key `x` is also taken as `x_file`, a path whose content (less the
 	                    last newline) is the value */
-	CONFIG_INT,      /* int64_t */
-	CONFIG_DOUBLE,   /* double */
-	CONFIG_BYTES,    /* int64_t: "64MiB", "1GiB", "500kB", "1000" */
-	CONFIG_DURATION, /* int64_t ms: "5s", "1h30m"; "0s" where min is 0 */
-	CONFIG_BOOL,     /* bool */
-	CONFIG_ENUM,     /* int: index into `choices` ("redis|embedded|memory") */
-	CONFIG_STRINGS,  /* struct config_strings */
-	CONFIG_PATHS,    /* struct config_strings, each relative to the file's folder */
-	CONFIG_PAIRS,    /* struct config_pairs: free keys, scalar values (librdkafka properties) */
-	CONFIG_LIST,     /* struct config_list of `items` */
+	CONFIG_INT,        /* int64_t */
+	CONFIG_DOUBLE,     /* double */
+	CONFIG_BYTES,      /* int64_t: "64MiB", "1GiB", "500kB", "1000" */
+	CONFIG_DURATION,   /* int64_t ms: "5s", "1h30m"; "0s" where min is 0 */
+	CONFIG_BOOL,       /* bool */
+	CONFIG_ENUM,       /* int: index into `choices` ("redis|embedded|memory") */
+	CONFIG_STRINGS,    /* struct config_strings */
+	CONFIG_PATHS,      /* struct config_strings, each relative to the file's folder */
+	CONFIG_PAIRS,      /* struct config_pairs: free keys, scalar values (librdkafka properties) */
+	CONFIG_PATH_PAIRS, /* struct config_pairs: free keys, paths, each relative to the file's folder */
+	CONFIG_LIST,       /* struct config_list of `items` */
 };
 
 struct config_strings {
@@ -47,12 +48,12 @@ struct config_key {
 	const char *path; /* "state.redis.url"; in an item table: without the list's own path */
 	enum config_type type;
 	size_t offset;
-	int64_t min, max;               /* INT, BYTES, DURATION (ms); both 0: no check; max < min: no upper
+	int64_t min, max;    /* INT, BYTES, DURATION (ms); both 0: no check; max < min: no upper
 	                                   bound. STRING, SECRET, lists: min 1 = must not be empty */
-	const char *dflt;               /* as text; NULL: the key must be given. STRINGS, PATHS: "a,b"; PAIRS, LIST: "" (or NULL) */
-	const char *unit;               /* for the reference, may be NULL */
-	const char *choices;            /* ENUM */
-	const char *help;               /* one or two sentences */
+	const char *dflt;    /* as text; NULL: the key must be given. STRINGS, PATHS: "a,b"; PAIRS, PATH_PAIRS, LIST: "" (or NULL) */
+	const char *unit;    /* for the reference, may be NULL */
+	const char *choices; /* ENUM */
+	const char *help;    /* one or two sentences */
 	const struct config_key *items; /* LIST: table of an item, ended by path == NULL */
 	size_t item_bytes;
 };

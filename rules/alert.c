@@ -14,17 +14,27 @@
  * runs backwards: a call that is older than the last timer of its alert is judged as of that call, and said with the time of the timer.
  * A rule that is gone is missed at the first evaluation without it and resolved ABSENT_MS after that; one that comes back in between goes on.
  *
+ * `when` and `exempt` count as part of the condition: at the end of its hours an alert is as if its condition had become false, at the next evaluation.
+ *
+ * An alert that the limit of its group holds back stays pending (limit.c).
+ *
  * What fires asks for its action once, when it is raised: an alert that goes on firing, through a release, a hold, or from shadow to enforce, asks
  * again only after it has been resolved. */
+#include "rules/template.h"
 #include "rules/turn.h"
 
 #define ABSENT_MS (10 * MINUTE_MS)
+
+bool gate_open(const struct rules_scratch *s, const struct rule *r)
+{
+	return (!r->when || calendar_covers(r->when, s->zone, s->now_ms)) && (!r->exempt || !exempt_covers(r->exempt, &s->input));
+}
 
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i)
 {
 	struct cel v;
 	if (program_run(&r->rules[i].program, &s->machine, &s->input, &v, NULL))
-		return v.b;
+		return v.b && gate_open(s, &r->rules[i]);
 	s->errors[i]++;
 	return false;
 }
@@ -39,6 +49,15 @@ static const struct event_figure *figures_of(struct turn *t, const struct progra
 	return figures;
 }
 
+static const struct event_pair *annotations_of(struct turn *t, const struct rule *rule, const struct event_figure *figures)
+{
+	struct event_pair *filled = arena_alloc(&t->s->arena, (rule->annotation_cnt + 1) * sizeof *filled);
+	for (uint32_t i = 0; i < rule->annotation_cnt; i++)
+		filled[i] = (struct event_pair){rule->annotations[i].name,
+						template_fill(&rule->templates[i], t->subject->key, figures, &t->s->arena)};
+	return filled;
+}
+
 static void say(struct turn *t, enum event_kind kind, const struct rule *rule, const struct alert *a, int64_t at_ms)
 {
 	struct event e = turn_event(t, kind, at_ms);
@@ -51,10 +70,10 @@ static void say(struct turn *t, enum event_kind kind, const struct rule *rule, c
 		e.alert.rule_source = rule->source;
 		e.alert.labels = rule->labels;
 		e.alert.label_cnt = rule->label_cnt;
-		e.alert.annotations = rule->annotations;
-		e.alert.annotation_cnt = rule->annotation_cnt;
 		e.alert.figures = figures_of(t, &rule->program);
 		e.alert.figure_cnt = rule->program.figure_cnt;
+		e.alert.annotations = annotations_of(t, rule, e.alert.figures);
+		e.alert.annotation_cnt = rule->annotation_cnt;
 	} else { /* what the record knows of a rule that is gone */
 		e.alert.rule = arena_copy(&t->s->arena, a->name);
 		e.alert.severity = arena_copy(&t->s->arena, a->severity);
@@ -83,8 +102,13 @@ static void set_due(struct turn *t, const struct rule *rule, struct alert *a)
 	a->due_ms = due_ms;
 }
 
+/* Over the limit of its group it stays pending, and is tried again. */
 static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
 {
+	if (!limit_takes(t->subject->limits, rule, at_ms)) {
+		t->s->counts.held_back++;
+		return;
+	}
 	a->firing = true;
 	a->said_ms = at_ms;
 	t->state->changed = true;

@@ -176,6 +176,8 @@ static bool check_name_of_rule(struct check *c, struct node *n)
 		if (slice_is(n->name, subject_field_name((enum subject_field)i))) {
 			n->kind = NODE_SUBJECT;
 			n->slot = i;
+			if (i == SUBJECT_FIELD_COUNTRY || i == SUBJECT_FIELD_REGION)
+				c->s->out->places = true;
 			type_set(n, type_of(CEL_STRING), false);
 			return true;
 		}

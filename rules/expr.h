@@ -84,6 +84,7 @@ struct program {
 	uint32_t *figure_slots;
 	uint32_t figure_cnt;
 	int64_t longest_ms; /* the longest window */
+	bool places;        /* names country or region */
 };
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */

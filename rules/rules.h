@@ -20,6 +20,19 @@ struct rules; /* one generation: rules of all files, compiled */
 /* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
  * No files, or files without rules, are a rule set without rules. */
 enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
+/* The JSON Schema of rule files, for editors (schemas/rules.schema.json). */
+void rules_schema(struct buf *json);
+/* The same with the lists that rules may name. A list is part of its set: read with it, and never changed. */
+struct rules_list_file {
+	const char *name, *path;
+};
+struct rules_files {
+	const char *const *paths;
+	size_t cnt;
+	const struct rules_list_file *lists;
+	size_t list_cnt;
+};
+enum err rules_load_files(const struct rules_files *f, struct rules **out, struct buf *problems) MUST_CHECK;
 enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems) MUST_CHECK; /* one file, from memory */
 /* A list of bare expressions as a rule set, for `features --expr`; rule i is expression i. */
 enum err rules_expressions(const char *const *exprs, size_t n, struct rules **out, struct buf *problems) MUST_CHECK;
@@ -29,6 +42,32 @@ void rules_free(struct rules *r);           /* one owner less */
 uint32_t rules_cnt(const struct rules *r);
 struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
+/* Whether a rule names country or region, or goes by the number's own zone: else these need not be found out for each call. */
+bool rules_need_place(const struct rules *r);
+
+/* ---- ladders: what calibrate tries ---- */
+
+/* The steps that `ladder` gives a parameter of a rule, in the order of the file. */
+struct rules_ladder {
+	uint32_t rule; /* index in the set */
+	struct slice param;
+	uint32_t step_cnt;
+	uint32_t in_force; /* the step that is the rule's value; step_cnt: none of them */
+};
+uint32_t rules_ladder_cnt(const struct rules *r);
+struct rules_ladder rules_ladder(const struct rules *r, uint32_t ladder);
+struct value rules_ladder_step(const struct rules *r, uint32_t ladder, uint32_t step); /* a text lives as long as the set */
+
+/* A rule of a set, as loaded or at a step of one of its ladders (its other parameters as loaded). */
+#define RULES_AS_LOADED UINT32_MAX
+struct rules_choice {
+	uint32_t rule;
+	uint32_t ladder; /* one of this rule, counted over the set; or RULES_AS_LOADED */
+	uint32_t step;
+};
+/* A set of such rules, one for each choice, in this order: all ladders at once for one pass over the CDRs, or a whole set with one parameter changed. At a
+ * step a rule has a fingerprint of its own, so alerts of two steps do not meet. Annotations name the values in force. It holds `r` as one more owner. ERR_LIMIT: too many rules or figures. */
+enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_t n, struct rules **out, struct err_text *why) MUST_CHECK;
 
 /* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. A text is valid until the next value of this
  * set; a set of bare expressions belongs to one thread. */
@@ -55,18 +94,34 @@ struct rules_config {
 
 /* ---- one subject at one time ---- */
 
+/* What a shard remembers for the `limit` of groups: how many alerts each such rule raised in its present interval. Part of what the shard commits; zeroed
+ * when it begins. */
+#define RULES_LIMITED_MAX 256 /* rules with a limit in one set */
+struct rules_limits {
+	struct rules_limit {
+		uint64_t fingerprint;
+		int64_t start_ms; /* of the interval */
+		uint32_t raised;
+	} of[RULES_LIMITED_MAX];
+	uint32_t cnt;
+};
+void rules_limits_encode(const struct rules_limits *l, struct buf *out);
+void rules_limits_decode(struct reader *r, struct rules_limits *out); /* r->bad: damaged */
+
 /* Filled by the pipeline for each call; the state bytes are the section that this stage owns. */
 struct rules_subject {
 	struct slice key;
 	enum subject_kind kind;
 	struct slice account, trunk;  /* in, for rules that name them; absent: those of the call, "" at a timer */
-	struct slice country, region; /* in, for rules that name them; absent: "" */
+	struct slice country, region; /* in, if rules_need_place(): absent: "" */
+	uint16_t zone;                /* in, if rules_need_place(): the number's own, as rules_world knows it; 0: UTC */
 	const uint8_t *state;         /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
 	uint32_t state_len;
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */
 	int64_t clock_ms;
-	bool changed;   /* out: state is new (state_len 0: plain, nothing to remember) */
+	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
+	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
 };
 
@@ -81,9 +136,11 @@ struct rules_scratch;
 struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx);
 void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
-/* Since the scratch was made: alerts that were not opened because the subject had too many; sections of state that could not be read. */
+/* Since the scratch was made. */
 struct rules_counts {
-	uint64_t not_opened, unreadable;
+	uint64_t not_opened; /* alerts, because the subject had too many */
+	uint64_t unreadable; /* sections of state */
+	uint64_t held_back;  /* by the limit of a group: tries to raise an alert, which stays pending */
 };
 const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
 /* How often rule i ended in what CEL calls an error since this rule set came. */

@@ -37,6 +37,8 @@ static int by_fingerprint(const void *a, const void *b)
 
 void rules_seal(struct rules *r)
 {
+	for (uint32_t i = 0; i < r->cnt; i++)
+		r->places = r->places || r->rules[i].program.places || (r->rules[i].when && r->rules[i].when->own_zone);
 	r->keys = mem_alloc((r->cnt + 1) * sizeof *r->keys);
 	for (uint32_t i = 0; i < r->cnt; i++)
 		r->keys[i] = (struct rule_key){r->rules[i].fingerprint, i};
@@ -63,6 +65,19 @@ uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerpri
 		if (slice_eq(r->rules[r->keys[low].rule].name, name))
 			return r->keys[low].rule;
 	return UINT32_MAX;
+}
+
+enum err rule_compile(const struct rules *set, const struct rule *r, const struct rule_text *with, struct program *out,
+		      struct buf *problems)
+{
+	const struct expr_names names = {.slots = with->slots,
+					 .values = with->params,
+					 .value_cnt = with->param_cnt,
+					 .labels = r->labels,
+					 .label_cnt = r->label_cnt,
+					 .lists = set->list_cnt ? &set->in_list : NULL,
+					 .of = OF_NUMBER};
+	return expr_compile(r->expr, with->at, with->arena, &names, out, problems);
 }
 
 /* ---- where a set comes from ---- */
@@ -101,11 +116,48 @@ enum err rules_parse(struct slice text, const char *name, struct rules **out, st
 	return done(r, rule_file_read(r, text, name, problems), out);
 }
 
+/* ---- lists ---- */
+
+static bool list_find(void *ctx, struct slice name, uint32_t *id)
+{
+	const struct rules *r = ctx;
+	for (*id = 0; *id < r->list_cnt; ++*id)
+		if (slice_eq(r->lists[*id].name, name))
+			return true;
+	return false;
+}
+
+static bool list_contains(void *ctx, uint32_t id, struct slice value)
+{
+	return text_set_has(&((const struct rules *)ctx)->lists[id].texts, value);
+}
+
+static enum err load_lists(struct rules *r, const struct rules_files *f, struct buf *problems)
+{
+	enum err e = ERR_OK;
+	if (f->list_cnt > LISTS_MAX) {
+		buf_printf(problems, "more than %d lists\n", LISTS_MAX);
+		return ERR_CONFIG;
+	}
+	r->lists = arena_alloc(&r->arena, (f->list_cnt + 1) * sizeof *r->lists);
+	for (size_t i = 0; i < f->list_cnt; i++, r->list_cnt++)
+		if (list_load(f->lists[i].path, slice_of(f->lists[i].name), &r->arena, &r->lists[i], problems))
+			e = ERR_CONFIG;
+	r->in_list = (struct expr_lists){.ctx = r, .find = list_find, .contains = list_contains};
+	return e;
+}
+
 enum err rules_load(const char *const *paths, size_t n, struct rules **out, struct buf *problems)
 {
+	return rules_load_files(&(struct rules_files){.paths = paths, .cnt = n}, out, problems);
+}
+
+enum err rules_load_files(const struct rules_files *f, struct rules **out, struct buf *problems)
+{
 	struct rules *r = rules_new();
-	enum err e = ERR_OK;
-	for (size_t i = 0; i < n; i++) {
+	enum err e = load_lists(r, f, problems);
+	const char *const *paths = f->paths;
+	for (size_t i = 0; i < f->cnt; i++) {
 		struct arena a;
 		struct slice text;
 		struct err_text why;
@@ -138,6 +190,7 @@ void rules_free(struct rules *r)
 	free(r->slots.keys);
 	free(r->rules);
 	free(r->keys);
+	rules_free(r->base);
 	free(r);
 }
 
@@ -151,6 +204,11 @@ uint32_t rules_cnt(const struct rules *r)
 struct slice rules_name(const struct rules *r, uint32_t i)
 {
 	return r->rules[i].name;
+}
+
+bool rules_need_place(const struct rules *r)
+{
+	return r->places;
 }
 
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n)

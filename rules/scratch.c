@@ -147,8 +147,11 @@ void turn_say(struct turn *t, struct event *e)
 }
 
 /* What conditions read in this turn. */
-static void set_input(struct rules_scratch *s, const struct rules_subject *subject, struct figures *f, const struct cdr *call)
+static void set_input(struct rules_scratch *s, const struct rules_subject *subject, struct figures *f, const struct cdr *call,
+		      int64_t now_ms)
 {
+	s->now_ms = now_ms;
+	s->zone = subject->zone;
 	s->input = (struct expr_input){.figures = f,
 				       .call = call,
 				       .number = subject->kind == SUBJECT_NUMBER ? subject->key : SLICE_NONE,
@@ -162,6 +165,15 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 		s->input.trunk = call->ingress_trunk;
 }
 
+/* The first rule that is true and whose gate is open; the count of rules if there is none. */
+static uint32_t first_true(struct rules_scratch *s, const struct rules *r)
+{
+	uint32_t i = chain_next(&r->chain, 0, &s->machine, &s->input, s->errors);
+	while (i < r->cnt && !gate_open(s, &r->rules[i]))
+		i = chain_next(&r->chain, i + 1, &s->machine, &s->input, s->errors);
+	return i;
+}
+
 /* ---- the front door ---- */
 
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
@@ -172,9 +184,9 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	if (subject->kind != SUBJECT_NUMBER || r->bare) /* rules on cohorts come with a later part */
 		return;
 	use_rules(s, r);
-	set_input(s, subject, f, call);
+	set_input(s, subject, f, call, now_ms);
 	if (subject->state_len == 0) {
-		first = chain_next(&r->chain, 0, &s->machine, &s->input, s->errors);
+		first = first_true(s, r);
 		if (first == r->cnt)
 			return;
 	}
@@ -196,7 +208,7 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = due_ms, .fired_ms = due_ms};
 	subject->changed = false;
 	use_rules(s, r);
-	set_input(s, subject, f, NULL);
+	set_input(s, subject, f, NULL, due_ms);
 	if (!turn_begin(&t))
 		return;
 	bool ends = t.state->phase.until_ms == due_ms;

@@ -21,6 +21,8 @@ struct rules_scratch {
 	struct rules_counts counts;
 	struct machine machine;  /* what conditions run on */
 	struct expr_input input; /* what they read in this turn */
+	int64_t now_ms;          /* for calendars: the time of the turn, the number's own zone */
+	uint16_t zone;
 	struct slice names[ALERTS_MAX];
 };
 
@@ -42,13 +44,20 @@ void turn_say(struct turn *t, struct event *e);
 
 /* ---- alert.c ---- */
 
-/* Whether the rule's condition is true of s->input; an error is counted and is not. */
+/* Whether `when` and `exempt` of a rule let it be true in this turn. */
+bool gate_open(const struct rules_scratch *s, const struct rule *r);
+/* Whether the rule's condition is true of s->input, and its gate is open; an error is counted and is not. */
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* All rules from `first` on are evaluated. */
 void alerts_on_call(struct turn *t, uint32_t first);
 bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
+
+/* ---- limit.c ---- */
+
+/* Whether the rule may raise one more alert at this time; if so, it is counted. */
+bool limit_takes(struct rules_limits *l, const struct rule *r, int64_t at_ms);
 
 /* ---- phase.c: one function per thing that happens to a number ---- */
 

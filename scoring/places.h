@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+#define PLACE_COUNTRIES 1000 /* regions from here on are this and a country code */
+
 struct place {
 	uint16_t region; /* +1: the area code (200 to 999); else 1000 + the country code; 0: unknown */
 	uint16_t zone;   /* 0: unknown. One zone stands for all whose local time is equal since 1970 */

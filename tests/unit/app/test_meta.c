@@ -23,6 +23,7 @@ static const struct meta full = {
 	.command_ms = -1,
 	.outbox_next = UINT64_MAX,
 	.counts = {.applied = 1, .duplicates = 2, .events = 3},
+	.limits = {.cnt = 2, .of = {{UINT64_MAX, 1700000300000, 7}, {1, -300000, UINT32_MAX}}},
 };
 
 static struct relay_seen seen[] = {{.source = 5, .partition = 0, .kind = 1, .offset = 9, .ordinal = 1},
@@ -53,6 +54,11 @@ static void meta_written_reads_back(void **state)
 		assert_true(back.clock_ms == m->clock_ms && back.produced_ms == m->produced_ms && back.backfill == m->backfill);
 		assert_true(back.command_ms == m->command_ms && back.outbox_next == m->outbox_next);
 		assert_memory_equal(&back.counts, &m->counts, sizeof back.counts);
+		assert_int_equal(back.limits.cnt, m->limits.cnt);
+		for (uint32_t k = 0; k < m->limits.cnt; k++)
+			assert_true(back.limits.of[k].fingerprint == m->limits.of[k].fingerprint &&
+				    back.limits.of[k].start_ms == m->limits.of[k].start_ms &&
+				    back.limits.of[k].raised == m->limits.of[k].raised);
 		meta_encode(&back, &read, &again);
 		assert_int_equal(read.cnt, marks.cnt);
 		free(read.v);

@@ -89,6 +89,40 @@ static void smallest_configuration_of_the_design_works_word_for_word(void **stat
 	assert_string_equal(w[1].secret, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
 }
 
+static void lists_are_files_beside_the_configuration_and_read_with_the_rules(void **state)
+{
+	struct settings s;
+	struct rules *r = NULL;
+	struct buf b = {0};
+	char expect[200];
+	enum err e;
+	(void)state;
+	write_file("allow.txt", "+15551230000\n");
+	write_file("listed.yaml",
+		   "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'in_list(\"allow\", number)', exempt: ['list:allow']}\n");
+	write_file("f.yaml", "rules: {files: [listed.yaml], lists: {allow: allow.txt, deny: /etc/deny.txt}}\n");
+	assert_int_equal(settings_load(path, &arena, &s), ERR_OK);
+	snprintf(expect, sizeof expect, "%s/allow.txt", folder);
+	assert_int_equal(s.rule_lists.n, 2);
+	assert_string_equal(s.rule_lists.v[0].key, "allow");
+	assert_string_equal(s.rule_lists.v[0].value, expect);
+	assert_string_equal(s.rule_lists.v[1].value, "/etc/deny.txt");
+	config_print(settings_table, &s, &b);
+	assert_non_null(memmem(b.data, b.len, "/allow.txt\"\n", 12));
+	s.rule_lists.n = 1;
+	buf_reset(&b);
+	assert_int_equal(settings_load_rules(&s, &r, &b), ERR_OK);
+	assert_int_equal(rules_cnt(r), 1);
+	rules_free(r);
+	assert_int_equal(settings_rules(&s, (const char *const[]){"/nowhere.yaml"}, 1, &r, &b), ERR_CONFIG);
+	assert_non_null(strstr(said("rules: {lists: {allow: \"\"}}\n", &e), "f.yaml:1:24: rules.lists: allow: must not be empty\n"));
+	assert_non_null(strstr(said("rules: {lists: [allow.txt]}\n", &e),
+			       "f.yaml:1:16: rules.lists: takes a map of names and paths, as in {name: a.txt}\n"));
+	assert_non_null(
+		strstr(said("rules: {lists: {a b: allow.txt}}\n", &e), "\"a b\" is no name: letters, digits, '.', '_', '-', at most 64\n"));
+	buf_release(&b);
+}
+
 static void defaults_are_those_of_the_design(void **state)
 {
 	struct settings s;
@@ -205,7 +239,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"f.yaml", "ringfence.yaml", "again.yaml", "secret.txt", "good.yaml"};
+	static const char *const names[] = {"f.yaml",    "ringfence.yaml", "again.yaml", "secret.txt",
+					    "good.yaml", "allow.txt",      "listed.yaml"};
 	(void)state;
 	arena_release(&arena);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -219,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(smallest_configuration_of_the_design_works_word_for_word),
+		cmocka_unit_test(lists_are_files_beside_the_configuration_and_read_with_the_rules),
 		cmocka_unit_test(defaults_are_those_of_the_design),
 		cmocka_unit_test(what_is_wrong_between_keys_is_said_with_its_place),
 		cmocka_unit_test(rule_file_that_cannot_be_read_is_said_with_the_line_that_names_it),

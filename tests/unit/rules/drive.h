@@ -19,8 +19,10 @@ struct drive {
 	uint32_t state_len;
 	bool changed; /* by what came last */
 	int64_t inputs;
-	struct drive *hears; /* whose events these are, if the scratch is lent to another number */
-	struct buf log;      /* events as text */
+	struct slice account;        /* of its calls */
+	struct rules_limits *limits; /* of its shard, NULL: none hold */
+	struct drive *hears;         /* whose events these are, if the scratch is lent to another number */
+	struct buf log;              /* events as text */
 	/* what makes their ids, which no two may share: of the turn, then all, hashed with the cause */
 	struct buf turn;
 	uint64_t ids[1000];
@@ -39,6 +41,8 @@ static inline void drive_alert(struct buf *b, const struct event_alert *a)
 	char since[TIME_TEXT_BYTES];
 	buf_printf(b, " " SLICE_FMT " " SLICE_FMT " " SLICE_FMT " since %s", SLICE_ARG(a->rule), SLICE_ARG(a->severity), SLICE_ARG(a->mode),
 		   drive_time(a->since_ms, since));
+	for (uint32_t i = 0; i < a->annotation_cnt; i++)
+		buf_printf(b, " " SLICE_FMT ":" SLICE_FMT, SLICE_ARG(a->annotations[i].name), SLICE_ARG(a->annotations[i].value));
 	for (uint32_t i = 0; i < a->figure_cnt; i++)
 		buf_printf(b, " " SLICE_FMT "=%lld", SLICE_ARG(a->figures[i].text), (long long)a->figures[i].value.i);
 }
@@ -135,6 +139,7 @@ static inline struct rules_subject drive_subject(const struct drive *d)
 				      .state = d->state_len ? d->state : NULL,
 				      .state_len = d->state_len,
 				      .clock_ms = d->shard_ms,
+				      .limits = d->limits,
 				      .due_ms = TIME_NONE};
 }
 
@@ -190,6 +195,7 @@ static inline void drive_call(struct drive *d, int64_t at_ms)
 	if (at_ms > d->clock_ms)
 		d->clock_ms = at_ms;
 	struct rules_subject rs = drive_subject(d);
+	rs.account = d->account;
 	rules_on_call(d->scratch, d->rules, &rs, drive_figures(d, d->clock_ms), NULL, d->clock_ms);
 	drive_after(d, &rs, "call", d->inputs++);
 }

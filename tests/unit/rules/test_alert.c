@@ -281,6 +281,191 @@ static void alerts_beyond_the_bounds_are_counted_and_not_opened(void **state)
 	buf_release(&yaml);
 }
 
+static void annotations_are_filled_in_when_an_event_is_said(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, "groups:\n- name: g\n  rules:\n"
+		       "  - alert: Many\n"
+		       "    expr: calls[ '1h' ] > T && short6_ratio[W] < R\n"
+		       "    params: {T: 10, W: 24h, R: 0.15}\n"
+		       "    labels: {team: fraud}\n"
+		       "    annotations:\n"
+		       "      a: plain\n"
+		       "      b: '{{$number}} made {{ $value }} calls ({{ $figures `calls[\"1h\"]` }}), more than {{ $params.T }}'\n"
+		       "      c: \"{{ $labels.team }}/{{ $labels.severity }}/{{ $rule }}: {{ $figures "
+		       "\\\"short6_ratio[\\\\\\\"24h\\\\\\\"]\\\" }} < {{ $params.R }} "
+		       "{{ '{{' }}\"\n"
+		       "      d: ''\n");
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Many warning enforce since 0s a:plain b:+15551230000 made 11 calls (11), more than 10 "
+		       "c:fraud/warning/Many: 0 < "
+		       "0.15 {{ d: calls[ '1h' ]=11 short6_ratio[\"24h\"]=0 #0\n");
+	d.calls = 3;
+	drive_call(&d, T0 + M);
+	assert_non_null(memmem(d.log.data, d.log.len, "made 3 calls (3)", 16));
+	buf_reset(&d.log);
+	drive_release(&d);
+}
+
+static void annotation_that_gets_too_long_is_cut_behind_a_whole_character(void **state)
+{
+	struct drive d;
+	struct buf yaml = {0};
+	(void)state;
+	buf_puts(&yaml, "groups:\n- name: g\n  labels: {x: '\xc3\xa9");
+	for (int i = 0; i < 120; i++)
+		buf_puts(&yaml, "\xc3\xa9");
+	buf_puts(&yaml, "'}\n  rules:\n  - {alert: Many, expr: 'calls[\"1h\"] > 10', annotations: {a: 'z");
+	for (int i = 0; i < 60; i++)
+		buf_puts(&yaml, "{{ $labels.x }}");
+	buf_puts(&yaml, "{{ $number }}'}}\n");
+	buf_put_u8(&yaml, 0);
+	drive_init(&d, (const char *)yaml.data);
+	d.calls = 11;
+	drive_call(&d, T0);
+	assert_non_null(memmem(d.log.data, d.log.len, "a:z\xc3\xa9", 5));
+	const char *cut = memmem(d.log.data, d.log.len, "\xc3\xa9\xe2\x80\xa6 calls", 11), *from = memmem(d.log.data, d.log.len, "a:z", 3);
+	assert_non_null(cut);
+	assert_int_equal(cut + 2 - (from + 2), 8191); /* an odd byte before characters of two */
+	buf_reset(&d.log);
+	drive_release(&d);
+	buf_release(&yaml);
+}
+
+static void rule_is_true_within_its_hours_only(void **state)
+{
+	struct drive d;
+	(void)state; /* T0 is a Monday, 00:00 */
+	drive_init(&d, RULE("    when: {days: [mon], hours: \"01:00-02:00\"}\n    keep_firing_for: 10m\n"));
+	d.calls = 11;
+	drive_call(&d, T0 + 59 * M);
+	assert_int_equal(d.state_len, 0);
+	drive_call(&d, T0 + 61 * M);
+	drive_said(&d, "1h1m alert.raised Many warning enforce since 1h1m calls[\"1h\"]=11 #0\n");
+	drive_until(&d, T0 + 130 * M); /* false from 2h on, found at the tick of 2h1m */
+	drive_said(&d, "");
+	drive_until(&d, T0 + 132 * M);
+	drive_said(&d, "2h11m alert.resolved Many warning enforce since 1h1m calls[\"1h\"]=11 #0\n");
+	drive_call(&d, T0 + DAY_MS + 61 * M); /* Tuesday */
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+}
+
+static void rule_behind_a_closed_gate_is_still_found(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    when: {days: [tue]}\n  - {alert: Second, expr: 'calls[\"1h\"] > 10', exempt: [account:other]}\n"
+			    "  - {alert: Third, expr: 'calls[\"1h\"] > 10', exempt: ['+15551230000']}\n"));
+	d.calls = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Second warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_call(&d, T0 + DAY_MS);
+	drive_said(&d, "4h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "8h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "12h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "16h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "20h alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "1d alert.firing Second warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "1d alert.raised Many warning enforce since 1d calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+}
+
+static void exempt_number_and_account_fire_nothing(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, RULE("    exempt: [\"account:acme\", \"+15551230009\"]\n"));
+	d.calls = 11;
+	d.account = SLICE_LIT("acme");
+	drive_call(&d, T0);
+	assert_int_equal(d.state_len, 0);
+	d.account = SLICE_LIT("acm");
+	drive_call(&d, T0 + M);
+	drive_said(&d, "1m alert.raised Many warning enforce since 1m calls[\"1h\"]=11 #0\n");
+	drive_rules(&d,
+		    RULE("    exempt: [\"+15551230009\", \"+15551230000\"]\n")); /* spared from now on: resolved at the next evaluation */
+	drive_until(&d, T0 + 10 * M);
+	drive_said(&d, "6m alert.resolved Many warning enforce since 1m calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+}
+
+/* Numbers of one shard: they share its limits, and nothing else. */
+static void limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval(void **state)
+{
+	static const char yaml[] = "groups:\n- name: g\n  interval: 10m\n  limit: 2\n  rules:\n"
+				   "  - {alert: Many, expr: 'calls[\"1h\"] > 10', action: quarantine}\n"
+				   "  - {alert: Other, expr: 'answered[\"1h\"] > 10'}\n";
+	struct rules_limits limits = {.cnt = 0};
+	struct drive d[4];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		drive_init(&d[i], yaml);
+		d[i].limits = &limits;
+		d[i].calls = 11;
+		drive_call(&d[i], T0 + (i + 1) * M);
+	}
+	drive_said(&d[0], "1m alert.raised Many warning enforce since 1m calls[\"1h\"]=11 #0\n"
+			  "1m transition active > rest by rule Many until 30d1m #1\n1m number rest max 0 open Many #1\n");
+	assert_true(d[1].log.len > 0);
+	drive_said(&d[2], "");
+	drive_said(&d[3], "");
+	assert_true(d[2].state_len > 0 && d[2].due_ms == T0 + 13 * M); /* pending */
+	d[3].answered = 11;                                            /* another rule has a limit of its own */
+	drive_call(&d[3], T0 + 5 * M);
+	drive_said(&d[3], "5m alert.raised Other warning enforce since 5m answered[\"1h\"]=11 #0\n");
+	assert_int_equal(rules_scratch_counts(d[3].scratch)->held_back, 2);
+	drive_call(&d[1], T0 + 6 * M); /* firing already: nothing is new */
+	drive_until(&d[2], T0 + 13 * M);
+	assert_non_null(memmem(d[2].log.data, d[2].log.len, "13m alert.raised Many warning enforce since 3m", 46));
+	d[3].calls = 1; /* no longer true: it was never raised */
+	drive_call(&d[3], T0 + 14 * M);
+	assert_int_equal(limits.cnt, 2);
+	assert_true(limits.of[0].start_ms == T0 + 10 * M && limits.of[0].raised == 1);
+	for (int i = 0; i < 4; i++) {
+		buf_reset(&d[i].log);
+		drive_release(&d[i]);
+	}
+}
+
+static void limit_counts_what_comes_late_in_the_newest_interval(void **state)
+{
+	static const char yaml[] =
+		"groups:\n- name: g\n  interval: 10m\n  limit: 1\n  rules:\n  - {alert: Many, expr: 'calls[\"1h\"] > 10'}\n";
+	struct rules_limits limits = {.cnt = 0}, back;
+	struct drive d[3];
+	struct buf b = {0};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		drive_init(&d[i], yaml);
+		d[i].limits = &limits;
+		d[i].calls = 11;
+	}
+	drive_call(&d[0], T0 + 25 * M);
+	assert_true(d[0].log.len > 0);
+	drive_call(&d[1], T0 + 5 * M);
+	assert_int_equal(d[1].log.len, 0);
+	rules_limits_encode(&limits, &b); /* a restart */
+	struct reader r = reader_of(b.data, b.len);
+	rules_limits_decode(&r, &back);
+	assert_true(!r.bad && reader_left(&r) == 0);
+	d[2].limits = &back;
+	drive_call(&d[2], T0 + 29 * M);
+	assert_int_equal(d[2].log.len, 0);
+	drive_call(&d[2], T0 + 30 * M);
+	drive_said(&d[2], "30m alert.raised Many warning enforce since 29m calls[\"1h\"]=11 #0\n");
+	for (size_t n = 0; n < b.len; n++) {
+		r = reader_of(b.data, n);
+		rules_limits_decode(&r, &back);
+		assert_true(r.bad);
+	}
+	for (int i = 0; i < 3; i++)
+		drive_release(&d[i]);
+	buf_release(&b);
+}
+
 static void story(struct drive *d, struct drive *other)
 {
 	uint64_t random = 1;
@@ -341,6 +526,13 @@ int main(void)
 		cmocka_unit_test(rule_that_errors_does_not_fire_and_is_counted),
 		cmocka_unit_test(call_behind_the_timers_fires_none_of_them_again),
 		cmocka_unit_test(alerts_beyond_the_bounds_are_counted_and_not_opened),
+		cmocka_unit_test(annotations_are_filled_in_when_an_event_is_said),
+		cmocka_unit_test(annotation_that_gets_too_long_is_cut_behind_a_whole_character),
+		cmocka_unit_test(rule_is_true_within_its_hours_only),
+		cmocka_unit_test(rule_behind_a_closed_gate_is_still_found),
+		cmocka_unit_test(exempt_number_and_account_fire_nothing),
+		cmocka_unit_test(limit_holds_back_what_a_rule_raises_over_it_until_the_next_interval),
+		cmocka_unit_test(limit_counts_what_comes_late_in_the_newest_interval),
 		cmocka_unit_test(same_input_gives_the_same_state_and_events_whatever_the_scratch_did_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
