@@ -509,5 +509,7 @@ enum err expr_compile(struct slice text, struct place at, struct arena *a, const
 	if (text.len > most)
 		expr_fail(&s, text.p, "the expression is longer than %u bytes", most);
 	struct node *n = s.failed ? NULL : expr_parse(&s);
+	out->tree = n;
+	out->text = text;
 	return n && expr_check(&s, n) && expr_emit(&s, n) ? ERR_OK : ERR_CONFIG;
 }

@@ -69,6 +69,7 @@ struct expr_input {
 };
 
 struct step;
+struct node;
 
 struct program {
 	struct step *steps;
@@ -85,6 +86,9 @@ struct program {
 	uint32_t figure_cnt;
 	int64_t longest_ms; /* the longest window */
 	bool places;        /* names country or region */
+	/* where it comes from, for lint and explain: nothing that runs looks at these */
+	const struct node *tree; /* checked */
+	struct slice text;       /* what its nodes point into */
 };
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */

@@ -48,7 +48,8 @@ struct rule {
 	const struct exempt *exempt;      /* NULL: nobody */
 	struct program program;
 	const char *file; /* where it stands */
-	int line;
+	int line, column;
+	struct place place; /* of its expression */
 };
 
 struct rule_key {
