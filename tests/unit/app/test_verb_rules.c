@@ -25,6 +25,7 @@ static void write_file(const char *name, const char *text)
 /* ---- check ---- */
 
 #define SOUND "groups:\n- name: g\n  rules:\n  - {alert: A, source: s, expr: 'calls[\"1h\"] > 5'}\n"
+#define BROKEN "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'cals[\"1h\"] > 5'}\n"
 #define DOUBTFUL "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'calls[\"1h\"] > 5'}\n"
 
 static void check_of_sound_rules_is_done(void **state)
@@ -47,9 +48,164 @@ static void check_warns_and_fails_only_if_strict(void **state)
 static void check_of_broken_rules_fails(void **state)
 {
 	(void)state;
-	write_file("broken.yaml", "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'cals[\"1h\"] > 5'}\n");
+	write_file("broken.yaml", BROKEN);
 	EXPECT(RULES("check", "broken.yaml"), 1, "", "broken.yaml:4:23: 'cals' is not a feature; did you mean 'calls'?\n");
 	EXPECT(RULES("check"), 2, "", "ringfence rules check: no file given; ringfence rules check --help teaches it\n");
+}
+
+/* ---- test ---- */
+
+#define FILES TEST_DATA "/rules/"
+
+static void tests_of_rules_pass(void **state)
+{
+	(void)state;
+	EXPECT(RULES("test", FILES "volume_test.yaml"), 0,
+	       "ok   " FILES "volume_test.yaml:4: a burst is warned of, then put to rest, and walks back to normal use\n"
+	       "ok   " FILES "volume_test.yaml:28: somebody who redials one party is left alone\n"
+	       "ok   " FILES "volume_test.yaml:36: short calls fire above the threshold, after ten minutes, and not below it\n"
+	       "3 tests, 13 checks: 3 passed, 0 failed\n",
+	       "");
+}
+
+static void failed_test_shows_what_differs(void **state)
+{
+	(void)state;
+	EXPECT(RULES("test", FILES "failing_test.yaml"), 1,
+	       "FAIL " FILES "failing_test.yaml:4: wrong about a burst\n"
+	       "  " FILES "failing_test.yaml:9:9: alert CallBurstHour at 15m\n"
+	       "    +15551230000 labels\n"
+	       "      expected: {team: fraud, severity: critical}\n"
+	       "      got:      {team: fraud}, severity warning\n"
+	       "    +15551230000 annotations\n"
+	       "      expected: {summary: many calls}\n"
+	       "      got:      {summary: many calls to many parties within an hour}\n"
+	       "    +15551230000 calls[\"1h\"]\n"
+	       "      expected: 40\n"
+	       "      got:      41\n"
+	       "    +15551230000 answered[\"1h\"]\n"
+	       "      expected: 40\n"
+	       "      got:      (the rule does not name this figure)\n"
+	       "    +15551230001\n"
+	       "      expected: firing\n"
+	       "      got:      not firing\n"
+	       "    +15551230009\n"
+	       "      expected: not firing\n"
+	       "      got:      firing, labels {team: fraud}, severity warning\n"
+	       "  " FILES "failing_test.yaml:18:9: phase of +15551230000 at 15m\n"
+	       "    +15551230000 phase\n"
+	       "      expected: rest\n"
+	       "      got:      active\n"
+	       "    +15551230000 to\n"
+	       "      expected: rest\n"
+	       "      got:      (no transition)\n"
+	       "ok   " FILES "failing_test.yaml:19: right\n"
+	       "2 tests, 3 checks: 1 passed, 1 failed\n",
+	       "");
+}
+
+#define TEST_HEAD "rule_files: [sound.yaml]\ntests:\n- name: t\n  alert_rule_test: [{eval_time: 1h, alertname: A}]\n"
+
+static void each_mistake_of_a_test_file_has_its_place(void **state)
+{
+	static const char *const cases[][2] = {
+		{"[\n",
+		 "t.yaml:2:1: not YAML: while parsing a flow node, did not find expected node content (check indentation, brackets and "
+		 "quotes)\n"},
+		{"- a\n", "t.yaml:1:1: a file of tests is a map\n"},
+		{"tests: []\n", "t.yaml:1:1: rule_files is missing: the rules to test\n"},
+		{"rule_files: [nowhere*.yaml]\ntests: []\n", "t.yaml:1:14: rule_files: there is no file nowhere*.yaml\n"},
+		{"rule_files: [sound.yaml]\ntest: []\n",
+		 "t.yaml:2:1: test: unknown key of a file of tests; did you mean tests?\nt.yaml:1:1: tests is missing\n"},
+		{"rule_files: [sound.yaml]\ntests:\n- name: y\n",
+		 "t.yaml:3:3: this test checks nothing: alert_rule_test or transition_test is missing\n"},
+		{"rule_files: [sound.yaml]\ntests:\n- alert_rule_test: [{eval_time: 1h, alertname: B}]\n",
+		 "t.yaml:3:48: alertname: no rule has the name B\n"},
+		{TEST_HEAD "  intervall: 3m\n", "t.yaml:5:3: intervall: unknown key of a test; did you mean interval?\n"},
+		{TEST_HEAD "  start_timestamp: yesterday\n",
+		 "t.yaml:5:20: start_timestamp: a time is expected: RFC 3339 or epoch milliseconds\n"},
+		{TEST_HEAD "  input_records: [{to: '+15559870000'}]\n",
+		 "t.yaml:5:19: input_records: from is missing: the calling number\n"},
+		{TEST_HEAD "  input_records: [{from: '+15559870000', every: often, count: 0, talk: [3s, x]}]\n",
+		 "t.yaml:5:49: every: a duration is expected, like 0s, 30s, 1h30m, 7d\n"
+		 "t.yaml:5:63: count: a whole number from 1 to 1000000 is expected\n"
+		 "t.yaml:5:77: talk: a duration, or a list of durations that calls take in turn, is expected\n"},
+		{TEST_HEAD "  input_records: [{from: '+15559870000', disposition: ANSWERD}]\n",
+		 "t.yaml:5:55: disposition: one of UNKNOWN, ANSWERED, NO_ANSWER, BUSY, CANCELLED, REJECTED, INVALID_NUMBER, NETWORK is "
+		 "expected; did "
+		 "you mean ANSWERED?\n"},
+		{TEST_HEAD "  input_records: [{from: '5551234'}]\n",
+		 "t.yaml:5:19: input_records: call 1 of these cannot be used: the calling number is not E.164 (bad_caller)\n"},
+		{TEST_HEAD "  input_records: [{from: '+15559870000', to: '+1555#', count: 11}]\n",
+		 "t.yaml:5:19: input_records: +1555# has room for 10 numbers, and there are more calls: write more '#'\n"},
+		{TEST_HEAD "  input_records: [{from: '+15559870000', to: '+1555###', vary: called_number}]\n",
+		 "t.yaml:5:19: input_records: vary goes with one plain number, not with '#' or a list\n"},
+		{TEST_HEAD "  transition_test: [{phase: resting}]\n",
+		 "t.yaml:5:29: phase: one of active, aging, rest, limited, moderate is expected; did you mean rest?\n"
+		 "t.yaml:5:21: transition_test: eval_time is missing\nt.yaml:5:21: transition_test: number is missing\n"},
+		{TEST_HEAD "  transition_test: [{number: '+1', eval_time: 3m}]\n",
+		 "t.yaml:5:21: transition_test: nothing is expected: phase, from, to or reason is missing\n"},
+		{"rule_files: [sound.yaml]\ntests:\n- alert_rule_test: [{eval_time: 1m, alertname: A, exp_alerts: [[], {numbr: x}]}]\n",
+		 "t.yaml:3:64: an entry of exp_alerts, if it is not a number alone, is a map\n"
+		 "t.yaml:3:69: numbr: unknown key of exp_alerts; did you mean number?\n"},
+		{"rule_files: [broken.yaml]\ntests:\n- alert_rule_test: [{eval_time: 1h, alertname: A}]\n",
+		 "broken.yaml:4:23: 'cals' is not a feature; did you mean 'calls'?\n"},
+	};
+	(void)state;
+	write_file("sound.yaml", SOUND);
+	write_file("broken.yaml", BROKEN);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		write_file("t.yaml", cases[i][0]);
+		EXPECT(RULES("test", "t.yaml"), 2, "0 tests, 0 checks: 0 passed, 0 failed\n", cases[i][1]);
+	}
+}
+
+/* What a template becomes is seen through figures. */
+static void templates_become_calls(void **state)
+{
+	(void)state;
+	write_file("calls.yaml", "groups:\n- name: g\n  rules:\n"
+				 "  - alert: A\n"
+				 "    expr: calls[\"1h\"] == 10 && (callees[\"1h\"] >= 0 || sequential[\"1h\"] >= 0 || busy[\"1h\"] >= 0 "
+				 "|| talk_s[\"1h\"] >= 0.0 || "
+				 "attested[\"1h\"] >= 0 || short_ring[\"1h\"] >= 0)\n");
+	write_file(
+		"calls_test.yaml",
+		"rule_files: [calls.yaml]\n"
+		"tests:\n"
+		"- input_records:\n"
+		"  - {from: '+15550000001', to: '+155512345##', count: 10, talk: [5s, 10s]}\n"
+		"  - {from: '+15550000002', to: '+15551234595', vary: called_number, count: 10, disposition: [BUSY, ANSWERED], talk: 3s}\n"
+		"  - {from: ['+15550000003', '+15550000004'], to: '+15551234595', count: 20, stir_attest: [A, A, null, null]}\n"
+		"  - {from: '+15550000005', count: 10, disposition: CANCELLED, ring: [4s, 30s]}\n"
+		"  alert_rule_test:\n"
+		"  - eval_time: 30m\n"
+		"    alertname: A\n"
+		"    exp_alerts:\n"
+		"    - {number: '+15550000001', exp_figures: {'callees[\"1h\"]': 10, 'sequential[\"1h\"]': 1, 'talk_s[\"1h\"]': 75}}\n"
+		"    - {number: '+15550000002', exp_figures: {'sequential[\"1h\"]': 10, 'busy[\"1h\"]': 5, 'talk_s[\"1h\"]': 15}}\n"
+		"    - {number: '+15550000003', exp_figures: {'callees[\"1h\"]': 1, 'attested[\"1h\"]': 5, 'talk_s[\"1h\"]': 600}}\n"
+		"    - {number: '+15550000004', exp_figures: {'attested[\"1h\"]': 5}}\n"
+		"    - {number: '+15550000005', exp_figures: {'callees[\"1h\"]': 0, 'short_ring[\"1h\"]': 5}}\n");
+	EXPECT(RULES("test", "calls_test.yaml"), 0, "ok   calls_test.yaml:3: (no name)\n1 test, 1 check: 1 passed, 0 failed\n", "");
+}
+
+/* A call that arrives late does not make an alert of an earlier time. */
+static void delayed_call_counts_when_it_arrives(void **state)
+{
+	(void)state;
+	write_file("late.yaml", "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'calls[\"2h\"] >= 3'}\n");
+	write_file("late_test.yaml", "rule_files: [late.yaml]\n"
+				     "tests:\n"
+				     "- name: late\n"
+				     "  input_records:\n"
+				     "  - {from: '+15550000001', talk: 0s, every: 1h, count: 2}\n"
+				     "  - {from: '+15550000001', talk: 0s, at: 30m, delay: 1h}\n"
+				     "  - {from: '+15550000001', talk: 0s, at: 2h30m}\n"
+				     "  alert_rule_test:\n"
+				     "  - {eval_time: 59m, alertname: A}\n"
+				     "  - {eval_time: 1h, alertname: A, exp_alerts: ['+15550000001']}\n");
+	EXPECT(RULES("test", "late_test.yaml"), 0, "ok   late_test.yaml:3: late\n1 test, 2 checks: 1 passed, 0 failed\n", "");
 }
 
 static int go_to_folder(void **state)
@@ -62,9 +218,10 @@ static int go_to_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(check_of_sound_rules_is_done),
-		cmocka_unit_test(check_warns_and_fails_only_if_strict),
-		cmocka_unit_test(check_of_broken_rules_fails),
+		cmocka_unit_test(check_of_sound_rules_is_done),   cmocka_unit_test(check_warns_and_fails_only_if_strict),
+		cmocka_unit_test(check_of_broken_rules_fails),    cmocka_unit_test(tests_of_rules_pass),
+		cmocka_unit_test(failed_test_shows_what_differs), cmocka_unit_test(each_mistake_of_a_test_file_has_its_place),
+		cmocka_unit_test(templates_become_calls),         cmocka_unit_test(delayed_call_counts_when_it_arrives),
 	};
 	return cmocka_run_group_tests(tests, go_to_folder, NULL);
 }
