@@ -492,6 +492,17 @@ bool expr_emit(struct expr *s, struct node *n)
 	return !s->failed;
 }
 
+bool expr_emit_part(const struct program *whole, struct node *part, struct arena *a, struct program *out)
+{
+	struct buf problems = {0};
+	const struct expr_names names = {.lists = whole->lists};
+	struct expr s = {.from = whole->text.p, .arena = a, .place = {.file = ""}, .problems = &problems, .names = &names, .out = out};
+	*out = (struct program){0};
+	bool ok = expr_emit(&s, part);
+	buf_release(&problems);
+	return ok;
+}
+
 enum err expr_compile(struct slice text, struct place at, struct arena *a, const struct expr_names *names, struct program *out,
 		      struct buf *problems)
 {

@@ -87,8 +87,8 @@ struct program {
 	int64_t longest_ms; /* the longest window */
 	bool places;        /* names country or region */
 	/* where it comes from, for lint and explain: nothing that runs looks at these */
-	const struct node *tree; /* checked */
-	struct slice text;       /* what its nodes point into */
+	struct node *tree; /* checked */
+	struct slice text; /* what its nodes point into */
 };
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */

@@ -208,6 +208,97 @@ static void delayed_call_counts_when_it_arrives(void **state)
 	EXPECT(RULES("test", "late_test.yaml"), 0, "ok   late_test.yaml:3: late\n1 test, 2 checks: 1 passed, 0 failed\n", "");
 }
 
+/* ---- explain ---- */
+
+#define N "+15551230000"
+#define CALL(id, second)                                    \
+	"{\"record_id\":\"" id "\",\"calling_number\":\"" N \
+	"\",\"called_number\":\"+15559870000\",\"disposition\":\"BUSY\",\"start_time\":17676144" second "000}\n"
+
+static void write_traced(void)
+{
+	write_file("x.yaml", "groups:\n- name: g\n  rules:\n"
+			     "  - {alert: A, expr: 'calls[\"1h\"] >= T && busy_ratio[\"1h\"] > 0.5', params: {T: 2}, for: 10s}\n"
+			     "  - {alert: B, expr: 'calls[\"1h\"] > 9 || call.account_id == \"X\"'}\n");
+	write_file("x.jsonl", CALL("one", "00") CALL("two", "10") CALL("three", "30"));
+}
+
+/* A fires by timer, ten seconds behind the second call; B fails to. */
+static void trace_shows_the_moment_it_fired(void **state)
+{
+	(void)state;
+	write_traced();
+	struct verb_said s = RULES("explain", "x.yaml", "A", "--cdr", "x.jsonl", "--number", N);
+	const char *trace = strstr(s.out, "A (x.yaml:4) of ");
+	assert_non_null(trace);
+	assert_string_equal(
+		trace,
+		"A (x.yaml:4) of " N ": evaluated 4 times, true 3, error 0\n"
+		"  fired at 2026-01-05T12:00:20.000Z, timer: true, the alert fires, true since 2026-01-05T12:00:10.000Z\n"
+		"    true         calls[\"1h\"] >= 2 && busy_ratio[\"1h\"] > 0.5\n"
+		"    true           calls[\"1h\"] >= 2\n"
+		"    2                calls[\"1h\"]\n"
+		"    true           busy_ratio[\"1h\"] > 0.5\n"
+		"    1.0              busy_ratio[\"1h\"]\n"
+		"  last evaluation at 2026-01-05T12:00:30.000Z, call three: true, the alert fires, true since 2026-01-05T12:00:10.000Z\n"
+		"    true         calls[\"1h\"] >= 2 && busy_ratio[\"1h\"] > 0.5\n"
+		"    true           calls[\"1h\"] >= 2\n"
+		"    3                calls[\"1h\"]\n"
+		"    true           busy_ratio[\"1h\"] > 0.5\n"
+		"    1.0              busy_ratio[\"1h\"]\n");
+	assert_int_equal(s.status, 0);
+	verb_forget(&s);
+}
+
+static void trace_shows_why_it_did_not_fire(void **state)
+{
+	(void)state;
+	write_traced();
+	struct verb_said s = RULES("explain", "x.yaml", "--rule", "B", "--cdr", "x.jsonl", "--number", N);
+	const char *trace = strstr(s.out, "B (x.yaml:5) of ");
+	assert_non_null(trace);
+	assert_null(strstr(s.out, "A (x.yaml:4)"));
+	assert_string_equal(trace, "B (x.yaml:5) of " N ": evaluated 3 times, true 0, error 3\n"
+				   "  never fired\n"
+				   "  last evaluation at 2026-01-05T12:00:30.000Z, call three: the call does not have this field\n"
+				   "    error        calls[\"1h\"] > 9 || call.account_id == \"X\"  // the call does not have this field\n"
+				   "    false          calls[\"1h\"] > 9\n"
+				   "    3                calls[\"1h\"]\n"
+				   "    error          call.account_id == \"X\"  // the call does not have this field\n"
+				   "    error            call.account_id  // the call does not have this field\n");
+	assert_int_equal(s.status, 0);
+	verb_forget(&s);
+}
+
+static void trace_of_all_shows_each_evaluation(void **state)
+{
+	uint32_t evaluations = 0;
+	(void)state;
+	write_traced();
+	struct verb_said s = RULES("explain", "x.yaml", "--all", "--cdr", "x.jsonl", "--number", N);
+	for (const char *p = s.out; (p = strstr(p, " 2026-01-05T12:00:")); p++)
+		evaluations += p[-1] == 'A' || p[-1] == 'B';
+	assert_int_equal(evaluations, 7); /* three calls for both, the timer for A alone */
+	assert_non_null(
+		strstr(s.out, "A 2026-01-05T12:00:10.000Z, call two: true, the alert is pending, true since 2026-01-05T12:00:10.000Z\n"));
+	verb_forget(&s);
+}
+
+static void explain_says_no(void **state)
+{
+	(void)state;
+	write_traced();
+	EXPECT(RULES("explain", "x.yaml", "C"), 1, "", "ringfence: x.yaml has no rule C\n");
+	EXPECT(RULES("explain", "x.yaml", "--number", N), 2, "",
+	       "ringfence rules explain: --cdr and --number go together; ringfence rules explain --help teaches it\n");
+	EXPECT(RULES("explain", "broken.yaml"), 2, "", "broken.yaml:4:23: 'cals' is not a feature; did you mean 'calls'?\n");
+	struct verb_said s = RULES("explain", "x.yaml", "A", "--cdr", "x.jsonl", "--number", "+1");
+	assert_int_equal(s.status, 1);
+	assert_string_equal(
+		s.err, "ringfence: +1 made no call in these files that rules were asked about; a number is E.164, like +15551230000\n");
+	verb_forget(&s);
+}
+
 static int go_to_folder(void **state)
 {
 	static char folder[] = "/tmp/ringfence-verb-rules-XXXXXX";
@@ -218,10 +309,18 @@ static int go_to_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(check_of_sound_rules_is_done),   cmocka_unit_test(check_warns_and_fails_only_if_strict),
-		cmocka_unit_test(check_of_broken_rules_fails),    cmocka_unit_test(tests_of_rules_pass),
-		cmocka_unit_test(failed_test_shows_what_differs), cmocka_unit_test(each_mistake_of_a_test_file_has_its_place),
-		cmocka_unit_test(templates_become_calls),         cmocka_unit_test(delayed_call_counts_when_it_arrives),
+		cmocka_unit_test(check_of_sound_rules_is_done),
+		cmocka_unit_test(check_warns_and_fails_only_if_strict),
+		cmocka_unit_test(check_of_broken_rules_fails),
+		cmocka_unit_test(tests_of_rules_pass),
+		cmocka_unit_test(failed_test_shows_what_differs),
+		cmocka_unit_test(each_mistake_of_a_test_file_has_its_place),
+		cmocka_unit_test(templates_become_calls),
+		cmocka_unit_test(delayed_call_counts_when_it_arrives),
+		cmocka_unit_test(trace_shows_the_moment_it_fired),
+		cmocka_unit_test(trace_shows_why_it_did_not_fire),
+		cmocka_unit_test(trace_of_all_shows_each_evaluation),
+		cmocka_unit_test(explain_says_no),
 	};
 	return cmocka_run_group_tests(tests, go_to_folder, NULL);
 }
