@@ -16,7 +16,7 @@ struct replay {
 	int64_t *next; /* offset of the next record of each shard */
 	struct cdr *cdrs;
 	struct arena arena, commands_arena;
-	struct command *commands;
+	const struct command *commands;
 	size_t command_cnt;
 	size_t *command_at; /* per shard: its next one is here or behind */
 	bool in_turn; /* shards send each other copies: a shard's records are applied before another's come, so that copies are there in time */
@@ -264,8 +264,13 @@ enum err replay_open(struct pipeline *p, const struct replay_config *c, struct r
 	arena_init(&r->arena, 256 << 10);
 	arena_init(&r->commands_arena, 64 << 10);
 	p->any_time = c->any_time;
-	if (c->control)
-		e = command_file_read(c->control, &r->commands_arena, &r->commands, &r->command_cnt, why);
+	r->commands = c->commands;
+	r->command_cnt = c->command_cnt;
+	if (c->control) {
+		struct command *commands = NULL;
+		e = command_file_read(c->control, &r->commands_arena, &commands, &r->command_cnt, why);
+		r->commands = commands;
+	}
 	if (!e && c->out)
 		e = sink_file_open(c->out, &r->sink, why);
 	if (!e)

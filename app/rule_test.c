@@ -36,6 +36,7 @@ struct running {
 	struct buf *out; /* differences */
 	bool headed;     /* the check has its line already */
 	uint32_t differences;
+	uint64_t dead_letters;
 };
 
 static void hear(void *ctx, const struct message *m)
@@ -329,18 +330,18 @@ static int64_t end_of(const struct rule_test *t)
 	return t->start_ms + last_ms;
 }
 
-static enum err replay_test(struct running *r, const struct settings *set, struct rules *rules, const struct cdr *cdrs, size_t n,
+/* `config`: with records and commands. */
+static enum err replay_test(struct running *r, const struct settings *set, struct rules *rules, struct replay_config config,
 			    struct err_text *why)
 {
 	struct pipeline p;
 	struct replay *replay = NULL;
-	const struct replay_config config = {.partitions = 1,
-					     .records = cdrs,
-					     .record_cnt = n,
-					     .until_ms = end_of(r->test),
-					     .any_time = true,
-					     .event = hear,
-					     .event_ctx = r};
+	struct replay_sums sums;
+	config.partitions = 1;
+	config.until_ms = end_of(r->test);
+	config.any_time = true;
+	config.event = hear;
+	config.event_ctx = r;
 	enum err e = pipeline_init(&p, set, true, why);
 	p.files = true;
 	if (!e) {
@@ -349,6 +350,10 @@ static enum err replay_test(struct running *r, const struct settings *set, struc
 	}
 	if (!e)
 		e = replay_run(replay, why);
+	if (!e) {
+		replay_sums(replay, &sums);
+		r->dead_letters = sums.counts.dead_letters;
+	}
 	enum err closed = replay_close(replay, NULL);
 	pipeline_release(&p);
 	return e ? e : closed;
@@ -371,11 +376,18 @@ static enum err run_test(const struct settings *set, const struct test_file *f, 
 	struct running r = {.file = f, .test = t, .out = &differences};
 	struct arena a;
 	struct cdr *cdrs;
+	struct command *commands;
+	struct replay_config config = {.records = NULL};
 	struct err_text why;
-	size_t n;
 	arena_init(&a, 256 << 10);
-	enum err e = rule_test_cdrs(f, t, &set->input, &a, &cdrs, &n, problems);
-	if (!e && (e = replay_test(&r, set, rules, cdrs, n, &why)))
+	enum err e = rule_test_cdrs(f, t, &set->input, &a, &cdrs, &config.record_cnt, problems);
+	if (!e)
+		e = rule_test_commands(f, t, &a, &commands, &config.command_cnt, problems);
+	if (!e) {
+		config.records = cdrs;
+		config.commands = commands;
+	}
+	if (!e && (e = replay_test(&r, set, rules, config, &why)))
 		buf_printf(problems, "%s:%d:%d: %s\n", f->path, t->where.line, t->where.column, why.text);
 	for (uint32_t i = 0; i < t->alert_cnt && !e; i++)
 		check_alert(&r, &t->alerts[i]);
@@ -388,6 +400,9 @@ static enum err run_test(const struct settings *set, const struct test_file *f, 
 		buf_printf(out, "%s %s:%d: " SLICE_FMT "\n", r.differences ? "FAIL" : "ok  ", f->path, t->where.line,
 			   SLICE_ARG(t->name.p ? t->name : SLICE_LIT("(no name)")));
 		buf_put(out, differences.data, differences.len);
+		if (r.dead_letters)
+			buf_printf(out, "  note: %llu of its calls and commands could not be used (dead letters)\n",
+				   (unsigned long long)r.dead_letters);
 	}
 	forget(&r);
 	buf_release(&differences);

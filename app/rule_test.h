@@ -43,6 +43,15 @@ struct test_records {
 	uint32_t field_cnt;
 };
 
+/* One entry of input_commands. */
+struct test_command {
+	struct where where;
+	int64_t at_ms, every_ms;
+	uint32_t count;
+	struct test_field fields[TEST_FIELDS_MAX];
+	uint32_t field_cnt;
+};
+
 struct test_pair {
 	struct slice name, value;
 };
@@ -78,9 +87,10 @@ struct rule_test {
 	struct slice name;
 	int64_t start_ms, interval_ms;
 	struct test_records *records;
+	struct test_command *commands;
 	struct alert_test *alerts;
 	struct transition_test *transitions;
-	uint32_t record_cnt, alert_cnt, transition_cnt;
+	uint32_t record_cnt, command_cnt, alert_cnt, transition_cnt;
 };
 
 struct test_file {
@@ -97,6 +107,10 @@ enum err rule_test_file_read(const char *path, struct arena *a, struct test_file
 /* The calls of a test in the order of their arrival, in `a`. */
 enum err rule_test_cdrs(const struct test_file *f, const struct rule_test *t, const struct ingest_config *config, struct arena *a,
 			struct cdr **out, size_t *n, struct buf *problems) MUST_CHECK;
+
+/* Its commands in the order of their times, in `a`. */
+enum err rule_test_commands(const struct test_file *f, const struct rule_test *t, struct arena *a, struct command **out, size_t *n,
+			    struct buf *problems) MUST_CHECK;
 
 struct rule_test_sums {
 	uint32_t tests, failed; /* tests */

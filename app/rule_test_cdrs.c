@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of a rule test. A template becomes canonical JSON, which is decoded as any other: what a test sends is what a producer could send. */
+/* Calls and commands of a rule test. A template becomes canonical JSON, which is decoded as any other: what a test sends is what a producer could
+ * send. */
 #include "app/rule_test.h"
 #include "sinks/json.h"
 
@@ -12,7 +13,9 @@ struct maker {
 	const struct test_file *file;
 	const struct rule_test *test;
 	const struct test_records *records; /* being expanded */
-	uint32_t entry;                     /* its place in input_records */
+	uint32_t entry;                     /* its place in its list */
+	struct where where;
+	const char *list;
 	struct arena *a;
 	struct buf *problems;
 	bool failed;
@@ -28,7 +31,7 @@ static void problem(struct maker *m, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	buf_printf(m->problems, "%s:%d:%d: input_records: %s\n", m->file->path, m->records->where.line, m->records->where.column, text);
+	buf_printf(m->problems, "%s:%d:%d: %s: %s\n", m->file->path, m->where.line, m->where.column, m->list, text);
 	m->failed = true;
 }
 
@@ -188,7 +191,7 @@ static void make_calls(struct maker *m, const struct ingest_config *config, stru
 enum err rule_test_cdrs(const struct test_file *f, const struct rule_test *t, const struct ingest_config *config, struct arena *a,
 			struct cdr **out, size_t *n, struct buf *problems)
 {
-	struct maker m = {.file = f, .test = t, .a = a, .problems = problems};
+	struct maker m = {.file = f, .test = t, .a = a, .problems = problems, .list = "input_records"};
 	uint64_t all = 0;
 	uint32_t cnt = 0;
 	enum err e = ERR_OK;
@@ -202,6 +205,7 @@ enum err rule_test_cdrs(const struct test_file *f, const struct rule_test *t, co
 	for (uint32_t i = 0; i < t->record_cnt; i++) {
 		m.failed = false;
 		m.records = &t->records[i];
+		m.where = m.records->where;
 		m.entry = i;
 		make_calls(&m, config, calls, &cnt);
 		e = m.failed ? ERR_CONFIG : e;
@@ -211,5 +215,60 @@ enum err rule_test_cdrs(const struct test_file *f, const struct rule_test *t, co
 	for (*n = 0; *n < cnt; (*n)++)
 		(*out)[*n] = calls[*n].cdr;
 	free(calls);
+	return e;
+}
+
+/* ---- commands ---- */
+
+static void make_command(struct maker *m, const struct test_command *c, uint32_t i, struct command *out)
+{
+	int64_t every_ms = c->every_ms < 0 ? m->test->interval_ms : c->every_ms;
+	struct json j;
+	json_init_arena(&j, m->a, 256);
+	json_open(&j, '{');
+	put_text(&j, "id", arena_printf(m->a, "command-%u-%u", m->entry, i));
+	put_int(&j, "time", m->test->start_ms + c->at_ms + i * every_ms);
+	for (uint32_t k = 0; k < c->field_cnt; k++)
+		put_text(&j, c->fields[k].name, in_turn(&c->fields[k].values, i));
+	json_close(&j, '}');
+	decode_command(json_slice(&j), TIME_NONE, m->a, out);
+	if (out->reason != REASON_OK)
+		problem(m, "this command cannot be used: " SLICE_FMT, SLICE_ARG(out->why));
+}
+
+/* `offset` is the place in the file until the commands are sorted. */
+static int by_time(const void *a, const void *b)
+{
+	const struct command *x = a, *y = b;
+	if (x->time_ms != y->time_ms)
+		return x->time_ms < y->time_ms ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+enum err rule_test_commands(const struct test_file *f, const struct rule_test *t, struct arena *a, struct command **out, size_t *n,
+			    struct buf *problems)
+{
+	struct maker m = {.file = f, .test = t, .a = a, .problems = problems, .list = "input_commands"};
+	uint64_t all = 0;
+	enum err e = ERR_OK;
+	for (uint32_t i = 0; i < t->command_cnt; i++)
+		all += t->commands[i].count;
+	if (all > TEST_CALLS_MAX) {
+		buf_printf(problems, "%s:%d:%d: a test has at most %d commands\n", f->path, t->where.line, t->where.column, TEST_CALLS_MAX);
+		return ERR_CONFIG;
+	}
+	*out = arena_alloc(a, (all + 1) * sizeof **out);
+	*n = 0;
+	for (m.entry = 0; m.entry < t->command_cnt; m.entry++) {
+		m.failed = false;
+		m.where = t->commands[m.entry].where;
+		for (uint32_t i = 0; i < t->commands[m.entry].count && !m.failed; i++) {
+			make_command(&m, &t->commands[m.entry], i, &(*out)[*n]);
+			(*out)[*n].offset = (int64_t)*n;
+			++*n;
+		}
+		e = m.failed ? ERR_CONFIG : e;
+	}
+	qsort(*out, *n, sizeof **out, by_time);
 	return e;
 }

@@ -17,6 +17,7 @@ struct tests_reader {
 	/* what is being read */
 	struct rule_test *test;
 	struct test_records *records;
+	struct test_command *command;
 	struct alert_test *alert;
 	struct expected_alert *expected;
 	struct transition_test *transition;
@@ -197,13 +198,18 @@ static void read_delay(struct tests_reader *r, const struct yaml_node *n)
 	read_duration(r, n, &r->records->delay_ms);
 }
 
-static void read_count(struct tests_reader *r, const struct yaml_node *n)
+static void read_count_into(struct tests_reader *r, const struct yaml_node *n, uint32_t *count)
 {
 	int64_t v = 0;
 	if (!yaml_int(n, &v) || v < 1 || v > TEST_CALLS_MAX)
 		problem(r, n->line, n->column, "count: a whole number from 1 to %d is expected", TEST_CALLS_MAX);
 	else
-		r->records->count = (uint32_t)v;
+		*count = (uint32_t)v;
+}
+
+static void read_count(struct tests_reader *r, const struct yaml_node *n)
+{
+	read_count_into(r, n, &r->records->count);
 }
 
 static void read_from(struct tests_reader *r, const struct yaml_node *n)
@@ -295,6 +301,64 @@ static void read_records(struct tests_reader *r, const struct yaml_node *list)
 		read_map(r, n, record_keys, sizeof record_keys / sizeof record_keys[0], "input_records");
 		if (!r->records->from.cnt)
 			problem(r, n->line, n->column, "input_records: from is missing: the calling number");
+	}
+}
+
+/* ---- input_commands ---- */
+
+static void read_command_at(struct tests_reader *r, const struct yaml_node *n)
+{
+	read_duration(r, n, &r->command->at_ms);
+}
+
+static void read_command_every(struct tests_reader *r, const struct yaml_node *n)
+{
+	read_duration(r, n, &r->command->every_ms);
+}
+
+static void read_command_count(struct tests_reader *r, const struct yaml_node *n)
+{
+	read_count_into(r, n, &r->command->count);
+}
+
+static void read_command_field(struct tests_reader *r, const struct yaml_node *n)
+{
+	r->command->fields[r->command->field_cnt++] = (struct test_field){.name = n->key.p, .values = read_cycle(r, n, false)};
+}
+
+static void read_command_word(struct tests_reader *r, const struct yaml_node *n)
+{
+	static const char *const words[] = {
+#define X(n, name) name,
+		COMMANDS(X)
+#undef X
+	};
+	(void)read_word(r, n, words, COMMAND_CNT);
+	read_command_field(r, n);
+}
+
+/* clang-format off */
+static const struct test_key command_keys[] = {
+	{"at", read_command_at}, {"every", read_command_every}, {"count", read_command_count}, {"command", read_command_word},
+	/* fields of a command as they are */
+	{"number", read_command_field}, {"account", read_command_field}, {"by", read_command_field}, {"provider", read_command_field},
+	{"carrier", read_command_field}, {"label", read_command_field}, {"note", read_command_field},
+};
+/* clang-format on */
+
+static void read_commands(struct tests_reader *r, const struct yaml_node *list)
+{
+	if (!is_list(r, list))
+		return;
+	r->test->commands = entries(r, list, sizeof *r->test->commands);
+	for (const struct yaml_node *n = list->first; n; n = n->next) {
+		if (!is_map(r, n, "an entry of input_commands"))
+			continue;
+		r->command = &r->test->commands[r->test->command_cnt++];
+		*r->command = (struct test_command){.where = where_of(n), .count = 1, .every_ms = -1};
+		read_map(r, n, command_keys, sizeof command_keys / sizeof command_keys[0], "input_commands");
+		if (!yaml_get(n, "command"))
+			problem(r, n->line, n->column, "input_commands: command is missing");
 	}
 }
 
@@ -452,6 +516,7 @@ static const struct test_key test_keys[] = {
 	{"interval", read_interval},
 	{"start_timestamp", read_start},
 	{"input_records", read_records},
+	{"input_commands", read_commands},
 	{"alert_rule_test", read_alerts},
 	{"transition_test", read_transitions},
 };

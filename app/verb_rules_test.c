@@ -30,6 +30,8 @@ static const char help[] =
 	"          disposition: [ANSWERED, ANSWERED, NO_ANSWER]    # in turn; ANSWERED\n"
 	"          talk: 4s                    # of those answered; 1m\n"
 	"          ring: 9s                    # 0s\n"
+	"      input_commands:                 # as on the control topic; at, every, count as above\n"
+	"        - {at: 40d, command: release, number: \"+15551230000\", note: it was ours}\n"
 	"      alert_rule_test:\n"
 	"        - eval_time: 1h\n"
 	"          alertname: Robodialer\n"

@@ -140,6 +140,13 @@ static void each_mistake_of_a_test_file_has_its_place(void **state)
 		 "t.yaml:5:19: input_records: +1555# has room for 10 numbers, and there are more calls: write more '#'\n"},
 		{TEST_HEAD "  input_records: [{from: '+15559870000', to: '+1555###', vary: called_number}]\n",
 		 "t.yaml:5:19: input_records: vary goes with one plain number, not with '#' or a list\n"},
+		{TEST_HEAD "  input_commands: [{command: releas, number: '+15559870000'}, {number: 5}, {command: release, number: '5'}]\n",
+		 "t.yaml:5:30: command: one of quarantine, release, flag, clear, complaint, note, contact, check, dispute-sent, "
+		 "dispute-reply, "
+		 "forget is expected; did you mean release?\n"
+		 "t.yaml:5:63: input_commands: command is missing\n"},
+		{TEST_HEAD "  input_commands: [{command: release, number: '5'}]\n",
+		 "t.yaml:5:20: input_commands: this command cannot be used: 'number' is not E.164\n"},
 		{TEST_HEAD "  transition_test: [{phase: resting}]\n",
 		 "t.yaml:5:29: phase: one of active, aging, rest, limited, moderate is expected; did you mean rest?\n"
 		 "t.yaml:5:21: transition_test: eval_time is missing\nt.yaml:5:21: transition_test: number is missing\n"},
@@ -206,6 +213,32 @@ static void delayed_call_counts_when_it_arrives(void **state)
 				     "  - {eval_time: 59m, alertname: A}\n"
 				     "  - {eval_time: 1h, alertname: A, exp_alerts: ['+15550000001']}\n");
 	EXPECT(RULES("test", "late_test.yaml"), 0, "ok   late_test.yaml:3: late\n1 test, 2 checks: 1 passed, 0 failed\n", "");
+}
+
+static void commands_come_at_their_times(void **state)
+{
+	(void)state;
+	write_file("flags.yaml",
+		   "groups:\n- name: g\n  rules:\n  - {alert: Complaints, expr: 'flags[\"10d\"] >= 3', action: quarantine}\n");
+	write_file("flags_test.yaml", "rule_files: [flags.yaml]\n"
+				      "tests:\n"
+				      "- name: three complaints, then released\n"
+				      "  input_commands:\n"
+				      "  - {at: 4d, command: release, number: '+15550000001', note: ours}\n"
+				      "  - {at: 0s, command: complaint, number: '+15550000001', provider: x, count: 3, every: 1d}\n"
+				      "  - {at: 0s, command: complaint, number: '+15550000002', provider: x, count: 2}\n"
+				      "  - {at: 1d, command: note, number: '+15550000002', note: x}\n"
+				      "  alert_rule_test:\n"
+				      "  - {eval_time: 47h, alertname: Complaints}\n"
+				      "  - {eval_time: 2d, alertname: Complaints, exp_alerts: ['+15550000001']}\n"
+				      "  transition_test:\n"
+				      "  - {number: '+15550000001', eval_time: 2d, to: rest, reason: rule}\n"
+				      "  - {number: '+15550000001', eval_time: 4d, from: rest, to: active, reason: command}\n");
+	EXPECT(RULES("test", "flags_test.yaml"), 0,
+	       "ok   flags_test.yaml:3: three complaints, then released\n"
+	       "  note: 1 of its calls and commands could not be used (dead letters)\n"
+	       "1 test, 4 checks: 1 passed, 0 failed\n",
+	       "");
 }
 
 /* ---- explain ---- */
@@ -317,6 +350,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_of_a_test_file_has_its_place),
 		cmocka_unit_test(templates_become_calls),
 		cmocka_unit_test(delayed_call_counts_when_it_arrives),
+		cmocka_unit_test(commands_come_at_their_times),
 		cmocka_unit_test(trace_shows_the_moment_it_fired),
 		cmocka_unit_test(trace_shows_why_it_did_not_fire),
 		cmocka_unit_test(trace_of_all_shows_each_evaluation),
