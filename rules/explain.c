@@ -20,7 +20,7 @@ static void print_keys(const struct rule *r, struct buf *out)
 {
 	static const char *const actions[] = {[ACTION_ALERT] = "alert", [ACTION_FLAG] = "flag", [ACTION_QUARANTINE] = "quarantine"};
 	buf_printf(out, "  condition  ");
-	tree_print(r->program.tree, out);
+	tree_print(r->program.source->tree, out);
 	for (uint32_t i = 0; i < r->param_cnt; i++) {
 		buf_printf(out, "%s" SLICE_FMT " = ", i ? ", " : "\n  params     ", SLICE_ARG(r->params[i].name));
 		cel_print(r->params[i].value, out);
@@ -100,7 +100,7 @@ static void print_reads(const struct program *p, struct buf *out)
 {
 	struct reads r = {.subject = 0};
 	struct buf text = {0};
-	gather_reads(p->tree, &r);
+	gather_reads(p->source->tree, &r);
 	for (uint32_t i = 0; i < SUBJECT_FIELD_CNT; i++)
 		if (r.subject >> i & 1)
 			buf_printf(&text, ", %s", subject_field_name((enum subject_field)i));
@@ -355,7 +355,7 @@ struct trace *trace_new(const struct rules *r, uint32_t rule)
 	t->rule = &r->rules[rule];
 	arena_init(&t->arena, 16 << 10);
 	machine_init(&t->machine, EXPR_STEPS_MAX);
-	add_tree(t, t->rule->program.tree, 0);
+	add_tree(t, t->rule->program.source->tree, 0);
 	return t;
 }
 

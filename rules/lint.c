@@ -98,9 +98,10 @@ static void find_in_rule(struct lint *l, enum lint_kind kind, const char *fmt, .
 static void find(struct lint *l, const struct node *n, enum lint_kind kind, const char *fmt, ...) PRINTF_LIKE(4, 5);
 static void find(struct lint *l, const struct node *n, enum lint_kind kind, const char *fmt, ...)
 {
+	const struct program_source *source = l->rule->program.source;
 	int line, column;
 	va_list ap;
-	place_find(&l->rule->place, l->rule->program.text.p, tree_begin(n), &line, &column);
+	place_find(&source->place, source->text.p, tree_begin(n), &line, &column);
 	va_start(ap, fmt);
 	find_at(l, line, column, kind, fmt, ap);
 	va_end(ap);
@@ -495,7 +496,7 @@ static bool never(struct lint *l, const struct node *n, bool not, const struct t
 
 static void look_at_condition(struct lint *l)
 {
-	const struct node *n = l->rule->program.tree;
+	const struct node *n = l->rule->program.source->tree;
 	l->quiet = true;
 	l->said = false;
 	l->silent = never(l, n, false, NULL);
@@ -514,7 +515,7 @@ static void look_at_condition(struct lint *l)
 static uint64_t condition_hash(struct lint *l, const struct rule *r)
 {
 	buf_reset(&l->text);
-	tree_print_canonical(r->program.tree, &l->text);
+	tree_print_canonical(r->program.source->tree, &l->text);
 	buf_put_u64(&l->text, (uint64_t)r->for_ms); /* the same for two minutes and for an hour is two rules */
 	return hash64(l->text.data, l->text.len, 0);
 }
@@ -525,7 +526,7 @@ static void look_at_twins(struct lint *l, uint64_t *hashes, uint32_t i)
 	hashes[i] = condition_hash(l, l->rule);
 	for (uint32_t j = 0; j < i; j++)
 		if (hashes[j] == hashes[i]) {
-			find(l, l->rule->program.tree, LINT_DUPLICATE, "the same condition as that of " SLICE_FMT " at %s:%d",
+			find(l, l->rule->program.source->tree, LINT_DUPLICATE, "the same condition as that of " SLICE_FMT " at %s:%d",
 			     SLICE_ARG(r->rules[j].name), r->rules[j].file, r->rules[j].line);
 			return;
 		}

@@ -30,7 +30,6 @@ static bool compile(struct file *f, const struct yaml_node *n)
 				       .at = place_of_scalar(f, n),
 				       .slots = &f->rules->slots,
 				       .arena = &f->rules->arena};
-	r->place = with.at;
 	if (rule_compile(f->rules, r, &with, &r->program, f->problems)) {
 		f->failed = true;
 		return false;

@@ -49,7 +49,6 @@ struct rule {
 	struct program program;
 	const char *file; /* where it stands */
 	int line, column;
-	struct place place; /* of its expression */
 };
 
 struct rule_key {

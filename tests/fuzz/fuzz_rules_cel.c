@@ -47,7 +47,7 @@ static void check_trace(const struct program *p, struct arena *a, struct machine
 	buf_puts(&first, ok ? "" : why);
 	if (ok)
 		cel_print(v, &first);
-	if (!expr_emit_part(p, p->tree, a, &again))
+	if (!expr_emit_part(p, p->source->tree, a, &again))
 		abort();
 	if (program_run(&again, m, in, &w, &why_again))
 		cel_print(w, &second);
@@ -55,8 +55,8 @@ static void check_trace(const struct program *p, struct arena *a, struct machine
 		buf_puts(&second, why_again);
 	if (!slice_eq(buf_slice(&first), buf_slice(&second)))
 		abort();
-	tree_print(p->tree, &second);
-	tree_print_canonical(p->tree, &second);
+	tree_print(p->source->tree, &second);
+	tree_print_canonical(p->source->tree, &second);
 	buf_release(&first);
 	buf_release(&second);
 }

@@ -177,7 +177,7 @@ static void tree_is_printed_as_it_would_be_written(void **state)
 		struct rules *r = NULL;
 		struct buf b = {0};
 		assert_int_equal(rules_expressions(&exprs[i], 1, &r, &b), ERR_OK);
-		tree_print(r->rules[0].program.tree, &b);
+		tree_print(r->rules[0].program.source->tree, &b);
 		buf_put_u8(&b, 0);
 		assert_string_equal((const char *)b.data, exprs[i]);
 		buf_release(&b);
