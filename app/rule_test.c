@@ -446,7 +446,7 @@ enum err rule_test_run(const struct settings *set, const char *path, struct rule
 	arena_init(&a, 64 << 10);
 	enum err e = rule_test_file_read(path, &a, &f, problems);
 	if (!e)
-		e = rules_load(f.rule_files, f.rule_file_cnt, &rules, problems);
+		e = settings_rules(set, f.rule_files, f.rule_file_cnt, &rules, problems);
 	if (!e && (e = relay_check_rules(set, rules, &why)))
 		buf_printf(problems, "%s: %s\n", path, why.text);
 	if (!e)

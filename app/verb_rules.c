@@ -12,7 +12,7 @@
 #define BINDINGS_MAX 1000
 #define STEPS_MAX 1000000
 
-static const char help[] = "usage: ringfence rules check [--strict] FILE...\n"
+static const char help[] = "usage: ringfence rules check [-c FILE] [--strict] FILE...\n"
 			   "       ringfence rules test [-c FILE] FILE...\n"
 			   "       ringfence rules explain FILE [RULE] [--cdr FILE... --number N]\n"
 			   "       ringfence rules eval\n"

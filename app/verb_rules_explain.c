@@ -21,7 +21,7 @@ static const char help[] =
 	"  --number N     the calling number\n"
 	"  --all          every evaluation, in order\n"
 	"  --until TIME   lets time go on to TIME, RFC 3339 or epoch ms (default: it stops at the last CDR)\n"
-	"  -c FILE        configuration, for its policy and relay (default: the defaults)\n"
+	"  -c FILE        configuration, for its lists, policy and relay (default: the defaults)\n"
 	"\n"
 	"Exit 0: done; 1: there is no such rule, or the number made no call.\n"
 	"\n"
@@ -69,6 +69,8 @@ static void print_evaluation(const struct figures *f, const struct cdr *c, const
 	else
 		buf_puts(out, "timer");
 	buf_printf(out, ": %s", result->error ? result->error : result->holds ? "true" : "false");
+	if (result->gated)
+		buf_puts(out, ", for it is outside of its hours (when), or the number is spared (exempt)");
 	if (result->state != TRACE_INACTIVE)
 		buf_printf(out, ", the alert %s since %s", result->state == TRACE_FIRING ? "fires, true" : "is pending, true",
 			   time_format(result->since_ms, since));
@@ -213,7 +215,7 @@ static int explain(const struct options *o)
 	int status;
 	arena_init(&a, 16 << 10);
 	enum err e = settings_load(o->config, &a, &x.set);
-	if (!e && (e = rules_load(&o->rules, 1, &x.rules, &problems)))
+	if (!e && (e = settings_rules(&x.set, &o->rules, 1, &x.rules, &problems)))
 		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
 	else if (!e && o->number && (e = relay_check_rules(&x.set, x.rules, &why)))
 		verb_fail(e, &why);

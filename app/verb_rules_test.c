@@ -14,7 +14,7 @@ static const char help[] =
 	"and what fires, and where numbers stand, is compared with what is expected. No clock is read: the same files, the same answer.\n"
 	"Exit 0: all passed; 1: a test failed, and its difference is shown; 2: a file cannot be used.\n"
 	"\n"
-	"  -c FILE   configuration, for its policy and relay (default: the defaults)\n"
+	"  -c FILE   configuration, for its lists, policy and relay (default: the defaults)\n"
 	"\n"
 	"  rule_files: [rules.yaml]            # from the folder of this file; * and ? stand for what they do in a shell\n"
 	"  tests:\n"

@@ -34,6 +34,11 @@ static void print_keys(const struct rule *r, struct buf *out)
 	put_ms(out, r->interval_ms);
 	buf_puts(out, " while pending or firing, said again every ");
 	put_ms(out, r->min_interval_ms);
+	if (r->limit)
+		buf_printf(out, "\n  limit      %u new alerts of it per interval and shard", r->limit);
+	if (r->when || r->exempt)
+		buf_printf(out, "\n  only       %s%s%s", r->when ? "in its hours (when)" : "", r->when && r->exempt ? ", and " : "",
+			   r->exempt ? "of whom it does not spare (exempt)" : "");
 	buf_puts(out, "\n");
 }
 
@@ -407,7 +412,8 @@ void trace_run(struct trace *t, const struct rules_scratch *s, const uint8_t *st
 	*result = (struct trace_result){.since_ms = TIME_NONE, .due_ms = TIME_NONE};
 	machine_reset(&t->machine);
 	if (program_run(&t->rule->program, &t->machine, &s->input, &v, &why)) {
-		result->holds = v.b;
+		result->holds = v.b && gate_open(s, t->rule);
+		result->gated = v.b && !result->holds;
 	} else {
 		snprintf(t->error, sizeof t->error, "%s", why);
 		result->error = t->error;

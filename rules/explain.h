@@ -19,6 +19,7 @@ enum trace_state { TRACE_INACTIVE, TRACE_PENDING, TRACE_FIRING };
 
 struct trace_result {
 	bool holds;
+	bool gated;               /* the condition is true, and yet the rule is not: outside of its hours, or of one whom it spares */
 	const char *error;        /* what CEL calls an error; NULL: none. Valid until the next run */
 	enum trace_state state;   /* of the alert of this rule, behind this evaluation */
 	int64_t since_ms, due_ms; /* of that: true since then; its next evaluation by timer. TIME_NONE: there is no alert */

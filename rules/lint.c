@@ -516,7 +516,15 @@ static uint64_t condition_hash(struct lint *l, const struct rule *r)
 {
 	buf_reset(&l->text);
 	tree_print_canonical(r->program.source->tree, &l->text);
-	buf_put_u64(&l->text, (uint64_t)r->for_ms); /* the same for two minutes and for an hour is two rules */
+	/* the same for two minutes and for an hour is two rules; so it is by day and by night, and with others spared */
+	buf_put_u64(&l->text, (uint64_t)r->for_ms);
+	buf_put_u64(&l->text, r->exempt ? r->fingerprint : 0);
+	if (r->when) {
+		const struct calendar *c = r->when;
+		buf_put_u64(&l->text, (uint64_t)c->days << 32 | (uint64_t)c->own_zone << 16 | c->zone);
+		for (uint32_t i = 0; i < c->span_cnt; i++)
+			buf_put_u32(&l->text, (uint32_t)c->hours[i].from << 16 | c->hours[i].to);
+	}
 	return hash64(l->text.data, l->text.len, 0);
 }
 

@@ -241,6 +241,34 @@ static void commands_come_at_their_times(void **state)
 	       "");
 }
 
+static void tests_see_templates_lists_and_hours(void **state)
+{
+	(void)state;
+	write_file("allow.txt", "+15550000002\n");
+	write_file("c.yaml", "rules: {lists: {allow: allow.txt}}\n");
+	write_file("gates.yaml", "groups:\n- name: g\n  rules:\n"
+				 "  - {alert: A, source: s, expr: 'calls[\"1h\"] >= 3 && !in_list(\"allow\", number)',\n"
+				 "     annotations: {summary: '{{ $number }} made {{ $value }} calls'}}\n"
+				 "  - {alert: B, source: s, expr: 'calls[\"1h\"] >= 3', when: {hours: ['12:00-12:05']}}\n"
+				 "  - {alert: C, source: s, expr: 'calls[\"1h\"] >= 3', exempt: ['+15550000002']}\n");
+	write_file("gates_test.yaml", "rule_files: [gates.yaml]\n"
+				      "tests:\n"
+				      "- name: gates\n"
+				      "  input_records:\n"
+				      "  - {from: '+15550000001', talk: 0s, count: 3}\n"
+				      "  - {from: '+15550000002', talk: 0s, count: 3}\n"
+				      "  - {from: '+15550000003', talk: 0s, count: 3, at: 10m}\n"
+				      "  alert_rule_test:\n"
+				      "  - {eval_time: 4m, alertname: A, exp_alerts: [{number: '+15550000001', exp_annotations: {summary: "
+				      "'+15550000001 made 3 calls'}}]}\n"
+				      "  - {eval_time: 4m, alertname: B, exp_alerts: ['+15550000001', '+15550000002']}\n"
+				      "  - {eval_time: 13m, alertname: B}\n"
+				      "  - {eval_time: 13m, alertname: C, exp_alerts: ['+15550000003', '+15550000001']}\n");
+	EXPECT(RULES("check", "--strict", "-c", "c.yaml", "gates.yaml"), 0, "3 rules, no errors\n", "");
+	EXPECT(RULES("test", "-c", "c.yaml", "gates_test.yaml"), 0, "ok   gates_test.yaml:3: gates\n1 test, 4 checks: 1 passed, 0 failed\n",
+	       "");
+}
+
 /* ---- explain ---- */
 
 #define N "+15551230000"
@@ -317,6 +345,24 @@ static void trace_of_all_shows_each_evaluation(void **state)
 	verb_forget(&s);
 }
 
+static void trace_says_that_a_number_is_spared(void **state)
+{
+	(void)state;
+	write_traced();
+	write_file("spared.yaml", "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'calls[\"1h\"] >= 2', exempt: ['" N "']}\n");
+	struct verb_said s = RULES("explain", "spared.yaml", "--cdr", "x.jsonl", "--number", N);
+	const char *trace = strstr(s.out, "A (spared.yaml:4) of ");
+	assert_non_null(trace);
+	assert_string_equal(
+		trace, "A (spared.yaml:4) of " N ": evaluated 3 times, true 0, error 0\n"
+		       "  never fired\n"
+		       "  last evaluation at 2026-01-05T12:00:30.000Z, call three: false, for it is outside of its hours (when), or the "
+		       "number is spared (exempt)\n"
+		       "    true         calls[\"1h\"] >= 2\n"
+		       "    3              calls[\"1h\"]\n");
+	verb_forget(&s);
+}
+
 static void explain_says_no(void **state)
 {
 	(void)state;
@@ -351,6 +397,8 @@ int main(void)
 		cmocka_unit_test(templates_become_calls),
 		cmocka_unit_test(delayed_call_counts_when_it_arrives),
 		cmocka_unit_test(commands_come_at_their_times),
+		cmocka_unit_test(tests_see_templates_lists_and_hours),
+		cmocka_unit_test(trace_says_that_a_number_is_spared),
 		cmocka_unit_test(trace_shows_the_moment_it_fired),
 		cmocka_unit_test(trace_shows_why_it_did_not_fire),
 		cmocka_unit_test(trace_of_all_shows_each_evaluation),
