@@ -224,6 +224,8 @@ static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, stru
 	*e = after_rules(s, sub, &rs, NULL, why); /* changed, and due at the same time again: another kind of timer, which comes next */
 	if (!rs.changed)                          /* nothing became of it: the timer moves or goes */
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
+	if (s->pipe->applied && strcmp(kind, "alert") == 0)
+		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, NULL, false);
 	s->timers_fired++;
 	s->changed = true;
 	return true;

@@ -13,7 +13,7 @@ static const struct {
 	{"run", "the service: Kafka in, statistics and phases in the store, events out", verb_run},
 	{"replay", "the whole pipeline over files of CDRs", verb_replay},
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
-	{"rules", "check rule files, evaluate expressions", verb_rules},
+	{"rules", "check rule files, run their unit tests, explain them, evaluate expressions", verb_rules},
 	{"number", "read one number; put it to rest, release it", verb_number},
 	{"state", "what is stored: dump, positions, stats, check", verb_state},
 	{"config", "check, print, document the configuration", verb_config},

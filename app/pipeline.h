@@ -44,7 +44,8 @@ struct pipeline {
 	struct rules *rules; /* current generation; swapped under rules_lock */
 	_Atomic uint64_t rules_generation;
 	pthread_mutex_t rules_lock;
-	/* `features` and traces: called after a CDR was applied, with the shard's figures pointing at its subject. May be NULL. */
+	/* Traces: called after a CDR was applied, with the shard's figures pointing at its subject; and, with c NULL, after
+	 * its alerts that were due were evaluated by timer. May be NULL. */
 	void (*applied)(void *ctx, struct figures *f, const struct subject *s, const struct cdr *c, bool late);
 	void *applied_ctx;
 };

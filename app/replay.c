@@ -16,7 +16,7 @@ struct replay {
 	int64_t *next; /* offset of the next record of each shard */
 	struct cdr *cdrs;
 	struct arena arena, commands_arena;
-	struct command *commands;
+	const struct command *commands;
 	size_t command_cnt;
 	size_t *command_at; /* per shard: its next one is here or behind */
 	bool in_turn; /* shards send each other copies: a shard's records are applied before another's come, so that copies are there in time */
@@ -40,6 +40,8 @@ static enum err outlet_send(void *ctx, void *owner, uint64_t number, const struc
 {
 	struct replay *r = ctx;
 	count_event(r, m);
+	if (r->config.event)
+		r->config.event(r->config.event_ctx, m);
 	if (r->sink && sink_file_write(r->sink, m))
 		return err_set(why, ERR_IO, "cannot write the event files in %s", r->config.out);
 	for (int32_t i = 0; i < r->config.partitions; i++)
@@ -132,30 +134,56 @@ static void give_record(struct replay *r, int32_t i, struct cdr *c)
 	(void)added; /* a batch holds as many as are read at once */
 }
 
+static size_t batch_max(const struct replay *r)
+{
+	int64_t max = r->pipe->settings->run.batch_records;
+	return max < RECORDS ? (size_t)max : RECORDS;
+}
+
+/* The first `n` of r->cdrs, through to their ends. */
+static enum err apply_records(struct replay *r, size_t n, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	int32_t last = 0;
+	for (size_t i = 0; i < n && !e; i++) {
+		int32_t to = shard_of(r, &r->cdrs[i]);
+		if (to != last && r->in_turn)
+			e = step(r, last, why);
+		give_record(r, to, &r->cdrs[i]);
+		last = to;
+	}
+	if (!e)
+		e = step_all(r, why);
+	r->records += n;
+	return e;
+}
+
+static enum err read_records(struct replay *r, struct err_text *why)
+{
+	size_t max = batch_max(r);
+	enum err e = ERR_OK;
+	for (size_t at = 0, n; at < r->config.record_cnt && !e; at += n) {
+		n = r->config.record_cnt - at < max ? r->config.record_cnt - at : max;
+		arena_reset(&r->arena);
+		memcpy(r->cdrs, r->config.records + at, n * sizeof *r->cdrs);
+		e = apply_records(r, n, why);
+	}
+	return e;
+}
+
 static enum err read_file(struct replay *r, const char *path, struct err_text *why)
 {
 	struct file_source *source;
-	size_t n, max = RECORDS;
+	size_t n, max = batch_max(r);
 	int64_t done = 0, all;
-	int32_t last = 0;
-	if ((int64_t)max > r->pipe->settings->run.batch_records)
-		max = (size_t)r->pipe->settings->run.batch_records;
 	enum err e = file_source_open(path, &r->pipe->settings->input, &source, why);
 	if (e)
 		return e;
 	do {
 		arena_reset(&r->arena);
 		e = file_source_read(source, &r->arena, r->cdrs, max, &n, why);
-		for (size_t i = 0; i < n && !e; i++) {
-			int32_t to = shard_of(r, &r->cdrs[i]);
-			if (to != last && r->in_turn)
-				e = step(r, last, why);
-			give_record(r, to, &r->cdrs[i]);
-			last = to;
-		}
 		if (!e)
-			e = step_all(r, why);
-		r->records += n;
+			e = apply_records(r, n, why);
 		file_source_progress(source, &done, &all);
 		if (r->config.progress)
 			r->config.progress(r->config.progress_ctx, r->bytes_before + done, r->bytes_all, r->records);
@@ -191,6 +219,8 @@ enum err replay_run(struct replay *r, struct err_text *why)
 	enum err e = measure(r, why);
 	for (size_t i = 0; i < r->config.file_cnt && !e; i++)
 		e = read_file(r, r->config.files[i], why);
+	if (!e)
+		e = read_records(r, why);
 	for (int32_t i = 0; i < r->config.partitions && !e; i++)
 		do {
 			give_commands(r, i);
@@ -234,8 +264,13 @@ enum err replay_open(struct pipeline *p, const struct replay_config *c, struct r
 	arena_init(&r->arena, 256 << 10);
 	arena_init(&r->commands_arena, 64 << 10);
 	p->any_time = c->any_time;
-	if (c->control)
-		e = command_file_read(c->control, &r->commands_arena, &r->commands, &r->command_cnt, why);
+	r->commands = c->commands;
+	r->command_cnt = c->command_cnt;
+	if (c->control) {
+		struct command *commands = NULL;
+		e = command_file_read(c->control, &r->commands_arena, &commands, &r->command_cnt, why);
+		r->commands = commands;
+	}
 	if (!e && c->out)
 		e = sink_file_open(c->out, &r->sink, why);
 	if (!e)

@@ -9,13 +9,20 @@ struct replay_config {
 	int32_t partitions;
 	const char *const *files;
 	size_t file_cnt;
-	const char *control; /* file of commands; NULL: none */
-	const char *out;     /* folder of the event files; NULL: events are counted only */
-	int64_t until_ms;    /* every shard's time goes on to here; TIME_NONE: it stops at the last CDR or command */
+	const struct cdr *records; /* behind those of the files: decoded already; they live until replay_close */
+	size_t record_cnt;
+	const char *control;            /* file of commands; NULL: none */
+	const struct command *commands; /* in place of that file; they live until replay_close */
+	size_t command_cnt;
+	const char *out;  /* folder of the event files; NULL: events are counted only */
+	int64_t until_ms; /* every shard's time goes on to here; TIME_NONE: it stops at the last CDR or command */
 	bool any_time;
 	/* Called now and then with bytes done and in all (-1: not known). May be NULL. */
 	void (*progress)(void *ctx, int64_t done, int64_t all, uint64_t records);
 	void *progress_ctx;
+	/* Told of every event, in order. May be NULL. */
+	void (*event)(void *ctx, const struct message *m);
+	void *event_ctx;
 };
 
 struct replay_sums {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `rules`: what people do with rules beside running them. One row a word; each word is a function that gets the rest of the arguments. */
-#include "app/app.h"
+#include "app/verb_rules.h"
 #include "rules/expr.h"
 #include "rules/value_json.h"
 
@@ -12,36 +12,24 @@
 #define BINDINGS_MAX 1000
 #define STEPS_MAX 1000000
 
-static const char help[] = "usage: ringfence rules check FILE...\n"
+static const char help[] = "usage: ringfence rules check [-c FILE] [--strict] FILE...\n"
+			   "       ringfence rules test [-c FILE] FILE...\n"
+			   "       ringfence rules explain FILE [RULE] [--cdr FILE... --number N]\n"
 			   "       ringfence rules eval\n"
 			   "       ringfence rules schema\n"
 			   "\n"
-			   "check  loads rule files and tells every error with file, line and column. Exit 1 if there is one.\n"
-			   "eval   evaluates expressions: one JSON object a line on standard input,\n"
-			   "         {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
-			   "       one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
-			   "       Values are in the JSON form of cel.expr.Value.\n"
-			   "schema prints the JSON Schema of rule files, for editors.\n"
+			   "check    loads rule files, tells every error with its place, and warns of what is hardly meant\n"
+			   "test     runs unit tests of rules in virtual time, in the shape of promtool's\n"
+			   "explain  shows the compiled program, what it needs and costs; with CDRs and a number what each part was worth\n"
+			   "eval     evaluates expressions: one JSON object a line on standard input,\n"
+			   "           {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
+			   "         one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
+			   "         Values are in the JSON form of cel.expr.Value.\n"
+			   "schema   prints the JSON Schema of rule files, for editors\n"
+			   "\n"
+			   "ringfence rules WORD --help teaches each.\n"
 			   "\n"
 			   "example: echo '{\"expr\": \"[1, 2, 3].exists(n, n > 2)\"}' | ringfence rules eval\n";
-
-/* ---- check ---- */
-
-static int check(int argc, char **argv)
-{
-	struct rules *r = NULL;
-	struct buf problems = {0};
-	if (argc < 2)
-		return verb_usage("rules", "check: no file given");
-	enum err e = rules_load((const char *const *)argv + 1, (size_t)argc - 1, &r, &problems);
-	if (e)
-		fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
-	else
-		printf("%u rule%s, no errors\n", rules_cnt(r), rules_cnt(r) == 1 ? "" : "s");
-	rules_free(r);
-	buf_release(&problems);
-	return e ? 1 : 0;
-}
 
 /* ---- eval ---- */
 
@@ -130,7 +118,10 @@ static int eval(int argc, char **argv)
 	struct eval e = {.out = {0}};
 	char *line = NULL;
 	size_t cap = 0;
-	(void)argv;
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		fputs(help, stdout);
+		return 0;
+	}
 	if (argc > 1)
 		return verb_usage("rules", "eval reads standard input and takes no arguments");
 	arena_init(&e.arena, 64 << 10);
@@ -163,7 +154,7 @@ static int schema(int argc, char **argv)
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} words[] = {{"check", check}, {"eval", eval}, {"schema", schema}};
+} words[] = {{"check", rules_word_check}, {"test", rules_word_test}, {"explain", rules_word_explain}, {"eval", eval}, {"schema", schema}};
 
 int verb_rules(int argc, char **argv)
 {
@@ -172,9 +163,9 @@ int verb_rules(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 2)
-		return verb_usage("rules", "one of check, eval, schema is needed");
+		return verb_usage("rules", "one of check, test, explain, eval, schema is needed");
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(argv[1], words[i].name) == 0)
 			return words[i].run(argc - 1, argv + 1);
-	return verb_usage("rules", "'%s' is none of check, eval, schema", argv[1]);
+	return verb_usage("rules", "'%s' is none of check, test, explain, eval, schema", argv[1]);
 }

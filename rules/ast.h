@@ -128,6 +128,8 @@ bool type_is_dyn(const struct node *n);
 
 /* compile.c */
 bool expr_emit(struct expr *s, struct node *n);
+/* A part of the tree of `whole` as a program of its own, in `a`. It names no variable of a loop around it. False: it is too large for that. */
+bool expr_emit_part(const struct program *whole, struct node *part, struct arena *a, struct program *out);
 
 /* ---- functions (builtins.c): one row an overload ---- */
 

@@ -492,6 +492,18 @@ bool expr_emit(struct expr *s, struct node *n)
 	return !s->failed;
 }
 
+bool expr_emit_part(const struct program *whole, struct node *part, struct arena *a, struct program *out)
+{
+	struct buf problems = {0};
+	const struct expr_names names = {.lists = whole->lists};
+	struct expr s = {
+		.from = whole->source->text.p, .arena = a, .place = {.file = ""}, .problems = &problems, .names = &names, .out = out};
+	*out = (struct program){0};
+	bool ok = expr_emit(&s, part);
+	buf_release(&problems);
+	return ok;
+}
+
 enum err expr_compile(struct slice text, struct place at, struct arena *a, const struct expr_names *names, struct program *out,
 		      struct buf *problems)
 {
@@ -509,5 +521,8 @@ enum err expr_compile(struct slice text, struct place at, struct arena *a, const
 	if (text.len > most)
 		expr_fail(&s, text.p, "the expression is longer than %u bytes", most);
 	struct node *n = s.failed ? NULL : expr_parse(&s);
+	struct program_source *source = arena_alloc(a, sizeof *source);
+	*source = (struct program_source){.tree = n, .text = text, .place = at};
+	out->source = source;
 	return n && expr_check(&s, n) && expr_emit(&s, n) ? ERR_OK : ERR_CONFIG;
 }

@@ -69,6 +69,8 @@ struct expr_input {
 };
 
 struct step;
+struct node;
+struct program_source;
 
 struct program {
 	struct step *steps;
@@ -85,6 +87,14 @@ struct program {
 	uint32_t figure_cnt;
 	int64_t longest_ms; /* the longest window */
 	bool places;        /* names country or region */
+	const struct program_source *source;
+};
+
+/* What a program was made of, for lint and explain. Apart from it, so that what runs stays together. */
+struct program_source {
+	struct node *tree; /* checked */
+	struct slice text; /* what its nodes point into */
+	struct place place;
 };
 
 /* Compiles into `a`. Errors go into `problems` as "file:line:column: ...". */

@@ -84,6 +84,8 @@ enum op {
 		OP_CNT
 };
 
+const char *op_name(enum op op);
+
 struct step {
 	uint16_t op; /* enum op */
 	uint16_t a;

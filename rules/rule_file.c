@@ -129,7 +129,8 @@ static void read_rule(struct file *f, const struct yaml_node *n)
 				 .limit = f->limit,
 				 .min_interval_ms = MIN_INTERVAL_MS,
 				 .file = f->name,
-				 .line = n->line};
+				 .line = n->line,
+				 .column = n->column};
 	if (f->limit && f->rules->limited_cnt++ == RULES_LIMITED_MAX)
 		file_problem(f, n->line, n->column, "limit: more than %d rules have one", RULES_LIMITED_MAX);
 	f->labels = f->group_labels;
@@ -244,7 +245,7 @@ enum err rule_file_read(struct rules *r, struct slice text, const char *name, st
 	struct yaml_node *root;
 	struct err_text why;
 	f->rules = r;
-	f->text = text;
+	f->text = arena_copy(&r->arena, text); /* kept: the places of expressions point into it */
 	f->name = arena_copy(&r->arena, slice_of(name)).p;
 	f->problems = problems;
 	arena_init(&a, 64 << 10);

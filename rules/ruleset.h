@@ -48,7 +48,7 @@ struct rule {
 	const struct exempt *exempt;      /* NULL: nobody */
 	struct program program;
 	const char *file; /* where it stands */
-	int line;
+	int line, column;
 };
 
 struct rule_key {

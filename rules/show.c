@@ -35,7 +35,7 @@ bool cel_to_value(struct cel v, struct arena *a, struct value *out)
 	}
 }
 
-static const char *op_name(enum op op)
+const char *op_name(enum op op)
 {
 	static const char *const names[] = {
 #define X(n) [OP_##n] = #n,

@@ -2,6 +2,7 @@
 /* Any text is refused with a problem told, or is a program that ends within its steps. The first byte chooses: names of a rule, or bindings alone.
  * What the checker says of the type must be true of the value. */
 #include "rules/expr.h"
+#include "rules/tree.h"
 
 #include <stdlib.h>
 
@@ -33,6 +34,31 @@ static bool list_contains(void *ctx, uint32_t id, struct slice value)
 {
 	(void)ctx;
 	return id == 0 && value.len > 3;
+}
+
+/* A trace compiles the parts of the tree again: the whole as a part says the same. The tree can be printed. */
+static void check_trace(const struct program *p, struct arena *a, struct machine *m, const struct expr_input *in, bool ok, struct cel v,
+			const char *why)
+{
+	struct program again;
+	struct buf first = {0}, second = {0};
+	struct cel w;
+	const char *why_again = NULL;
+	buf_puts(&first, ok ? "" : why);
+	if (ok)
+		cel_print(v, &first);
+	if (!expr_emit_part(p, p->source->tree, a, &again))
+		abort();
+	if (program_run(&again, m, in, &w, &why_again))
+		cel_print(w, &second);
+	else
+		buf_puts(&second, why_again);
+	if (!slice_eq(buf_slice(&first), buf_slice(&second)))
+		abort();
+	tree_print(p->source->tree, &second);
+	tree_print_canonical(p->source->tree, &second);
+	buf_release(&first);
+	buf_release(&second);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (ok && p.type != CEL_DYN && v.type != p.type)
 			abort(); /* the checker was wrong */
 		program_print(&p, &problems);
+		check_trace(&p, &a, &m, &in, ok, v, why);
 		free(filled);
 		free(figures);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes are refused as a rule file with a problem told, or are a rule set. Expressions and templates are reached through the file; every step of its
- * ladders gives a rule. */
-#include "rules/rules.h"
+/* Any bytes are refused as a rule file with a problem told, or are a rule set that can be looked at for warnings, explained and traced. Expressions and
+ * templates are reached through the file; every step of its ladders gives a rule. */
+#include "rules/explain.h"
+#include "rules/lint.h"
 
 #include <stdlib.h>
 
@@ -30,8 +31,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum err e = rules_parse(slice_make(data, size), "f", &r, &problems);
 	if (e ? problems.len == 0 || r : problems.len > 0 || !r)
 		abort();
-	if (!e)
+	if (!e) {
 		all_steps(r);
+		rules_lint(r, &problems);
+		for (uint32_t i = 0; i < rules_cnt(r); i++) {
+			rule_explain(r, i, &problems);
+			trace_free(trace_new(r, i));
+		}
+	}
 	rules_free(r);
 	buf_release(&problems);
 	return 0;
