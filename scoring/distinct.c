@@ -23,16 +23,22 @@ void recent_init(struct recent *r, uint16_t max)
 
 void recent_release(struct recent *r)
 {
-	free(r->seen);
-	r->seen = NULL;
+	free(r->room);
+	r->room = r->seen = NULL;
 	r->cnt = r->cap = 0;
+}
+
+static uint8_t tag_of(uint64_t value)
+{
+	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 56);
 }
 
 static uint32_t place_of_value(const struct recent *r, uint64_t value)
 {
-	for (uint32_t i = r->cnt; i-- > 0;)
-		if (r->seen[i].value == value)
-			return i;
+	const uint8_t *tags = recent_tags(r), *tag;
+	for (uint32_t n = r->cnt; n > 0 && (tag = memrchr(tags, tag_of(value), n)); n = (uint32_t)(tag - tags))
+		if (r->seen[tag - tags].value == value)
+			return (uint32_t)(tag - tags);
 	return r->cnt;
 }
 
@@ -46,23 +52,65 @@ static void mark(uint64_t dirty[2], uint8_t page)
 	dirty[page / 64 & 1] |= UINT64_C(1) << page % 64;
 }
 
+/* Room for one more behind the newest. */
 static void make_room(struct recent *r)
 {
-	if (r->cnt < r->cap)
+	uint32_t from = (uint32_t)(r->seen - r->room), cap = r->cap;
+	if (from + r->cnt < cap)
 		return;
-	r->cap = (uint16_t)(r->cap ? 2 * r->cap : 16);
-	r->seen = mem_realloc(r->seen, r->cap * sizeof *r->seen);
+	uint8_t *tags = recent_tags(r);
+	if (from > 0) {
+		memmove(r->room, r->seen, r->cnt * sizeof *r->seen);
+		memmove(tags - from, tags, r->cnt);
+		r->seen = r->room;
+		return;
+	}
+	struct seen *old = r->room;
+	r->cap = (uint16_t)(cap ? 2 * cap : 16);
+	r->room = r->seen = mem_alloc(r->cap * (sizeof *r->seen + 1));
+	if (old) {
+		memcpy(r->room, old, r->cnt * sizeof *old);
+		memcpy(recent_tags(r), tags, r->cnt);
+	}
+	free(old);
+}
+
+static void take_out(struct recent *r, uint32_t at)
+{
+	uint8_t *tags = recent_tags(r);
+	r->cnt--;
+	if (at == 0) {
+		r->seen++;
+		return;
+	}
+	memmove(r->seen + at, r->seen + at + 1, (r->cnt - at) * sizeof *r->seen);
+	memmove(tags + at, tags + at + 1, r->cnt - at);
+}
+
+static void put_in(struct recent *r, const struct seen *fresh)
+{
+	make_room(r);
+	uint8_t *tags = recent_tags(r);
+	uint32_t at = r->cnt;
+	while (at > 0 && before(fresh, &r->seen[at - 1]))
+		at--;
+	memmove(r->seen + at + 1, r->seen + at, (r->cnt - at) * sizeof *r->seen);
+	memmove(tags + at + 1, tags + at, r->cnt - at);
+	r->seen[at] = *fresh;
+	tags[at] = tag_of(fresh->value);
+	r->cnt++;
 }
 
 bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
 {
 	struct seen fresh = {.value = value, .ms = ms, .page = page};
-	uint32_t at = place_of_value(r, value);
+	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
 	bool full = false;
 	if (at < r->cnt) {
 		if (r->seen[at].ms >= ms)
 			return false;
 		mark(r->dirty, r->seen[at].page);
+		take_out(r, at);
 	} else if (r->cnt == r->max) {
 		if (before(&fresh, &r->seen[0])) {
 			*forgotten = fresh;
@@ -71,18 +119,9 @@ bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, str
 		*forgotten = r->seen[0];
 		mark(r->dirty, r->seen[0].page);
 		full = true;
-		at = 0;
-	} else {
-		make_room(r);
-		r->cnt++;
+		take_out(r, 0);
 	}
-	/* the hole at `at` moves up to the new place, or down if the value is new and older than others */
-	uint32_t to = at;
-	for (; to + 1 < r->cnt && before(&r->seen[to + 1], &fresh); to++)
-		r->seen[to] = r->seen[to + 1];
-	for (; to > 0 && to <= at && before(&fresh, &r->seen[to - 1]); to--)
-		r->seen[to] = r->seen[to - 1];
-	r->seen[to] = fresh;
+	put_in(r, &fresh);
 	return full;
 }
 
@@ -105,7 +144,7 @@ void recent_expire(struct recent *r, uint32_t edge)
 	if (gone == 0)
 		return;
 	r->cnt = (uint16_t)(r->cnt - gone);
-	memmove(r->seen, r->seen + gone, r->cnt * sizeof *r->seen);
+	r->seen += gone;
 }
 
 void recent_shift(struct recent *r, uint32_t by)
@@ -143,26 +182,26 @@ uint32_t sketch_place(uint64_t value, uint8_t *rank)
 void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
 {
 	uint64_t x = mix(value);
-	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1), n = s->cnt[r], at = 0, end;
-	uint8_t rank = rank_of(x), *ranks = s->rank[r];
-	uint32_t *times = s->ms[r];
-	while (at < n && times[at] > ms)
+	struct sketch_register *g = &s->at[x & (SKETCH_REGISTERS - 1)];
+	uint32_t n = g->cnt, at = 0, end;
+	uint8_t rank = rank_of(x);
+	while (at < n && g->ms[at] > ms)
 		at++;
-	if ((at > 0 && ranks[at - 1] >= rank) || (at < n && times[at] == ms && ranks[at] >= rank))
+	if ((at > 0 && g->rank[at - 1] >= rank) || (at < n && g->ms[at] == ms && g->rank[at] >= rank))
 		return; /* a newer one outranks it */
-	for (end = at; end < n && ranks[end] <= rank;)
+	for (end = at; end < n && g->rank[end] <= rank;)
 		end++; /* outranked now */
 	if (end == at && n == SKETCH_DEPTH) {
 		if (at == n)
 			return;
 		n--;
 	}
-	memmove(times + at + 1, times + end, (n - end) * sizeof *times);
-	memmove(ranks + at + 1, ranks + end, n - end);
-	times[at] = ms;
-	ranks[at] = rank;
-	s->cnt[r] = (uint8_t)(n - (end - at) + 1);
-	mark(s->dirty, s->page[r]);
+	memmove(g->ms + at + 1, g->ms + end, (n - end) * sizeof *g->ms);
+	memmove(g->rank + at + 1, g->rank + end, n - end);
+	g->ms[at] = ms;
+	g->rank[at] = rank;
+	g->cnt = (uint8_t)(n - (end - at) + 1);
+	mark(s->dirty, g->page);
 }
 
 double sketch_estimate(uint64_t sum, uint32_t zero)
@@ -179,10 +218,11 @@ double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
 	uint32_t zero = 0;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
 		uint32_t i = 0, rank = also ? also[r] : 0;
-		while (i < s->cnt[r] && s->ms[r][i] > edge)
+		const struct sketch_register *g = &s->at[r];
+		while (i < g->cnt && g->ms[i] > edge)
 			i++;
-		if (i && s->rank[r][i - 1] > rank)
-			rank = s->rank[r][i - 1];
+		if (i && g->rank[i - 1] > rank)
+			rank = g->rank[i - 1];
 		zero += rank == 0;
 		if (rank)
 			sum += UINT64_C(1) << (SKETCH_RANK_MAX - rank);
@@ -263,16 +303,17 @@ void distinct_shift(struct distinct *d, uint32_t by)
 	if (!d->sketch)
 		return;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
+		struct sketch_register *g = &d->sketch->at[r];
 		uint32_t n = 0;
-		while (n < d->sketch->cnt[r] && d->sketch->ms[r][n] > by) {
-			d->sketch->ms[r][n] -= by;
+		while (n < g->cnt && g->ms[n] > by) {
+			g->ms[n] -= by;
 			n++;
 		}
-		d->sketch->cnt[r] = (uint8_t)n; /* what lies before the base is in no window */
+		g->cnt = (uint8_t)n; /* what lies before the base is in no window */
 	}
 }
 
 int64_t distinct_bytes(const struct distinct *d)
 {
-	return (int64_t)(d->recent.cap * sizeof *d->recent.seen + (d->sketch ? sizeof *d->sketch : 0));
+	return (int64_t)(d->recent.cap * (sizeof *d->recent.seen + 1) + (d->sketch ? sizeof *d->sketch : 0));
 }

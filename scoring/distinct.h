@@ -22,16 +22,19 @@ struct seen {
 /* Values by the time they were last seen, oldest first. At most `max` are kept: the newest. */
 struct recent {
 	uint16_t cnt, cap, max;
-	struct seen *seen; /* owned */
+	struct seen *seen; /* they begin somewhere in `room`, which has slack behind them */
+	struct seen *room; /* owned: cap of them, then a byte of each value, so that a value is found without a look at the others */
 	uint64_t dirty[2]; /* pages (record's) with a change since they were stored */
 };
 
 /* Per register the pairs (time, rank) that no newer pair outranks: index 0 is the newest, ranks rise as times fall. */
+struct sketch_register { /* what is looked at lies in one line of the cache, mostly */
+	uint8_t cnt, page;
+	uint8_t rank[SKETCH_DEPTH];
+	uint32_t ms[SKETCH_DEPTH];
+};
 struct sketch {
-	uint32_t ms[SKETCH_REGISTERS][SKETCH_DEPTH];
-	uint8_t rank[SKETCH_REGISTERS][SKETCH_DEPTH];
-	uint8_t cnt[SKETCH_REGISTERS];
-	uint8_t page[SKETCH_REGISTERS];
+	struct sketch_register at[SKETCH_REGISTERS];
 	uint64_t dirty[2];
 };
 
@@ -39,6 +42,11 @@ struct distinct {
 	struct recent recent;
 	struct sketch *sketch; /* owned; made when `recent` first has to forget a value */
 };
+
+static inline uint8_t *recent_tags(const struct recent *r) /* of r->seen */
+{
+	return (uint8_t *)(r->room + r->cap) + (r->seen - r->room);
+}
 
 /* All are idempotent in (value, ms) and do not depend on the order of calls. */
 void recent_init(struct recent *r, uint16_t max);

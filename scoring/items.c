@@ -181,10 +181,10 @@ static void put_piece(int64_t base_ms, const struct piece *p, int64_t *ms, struc
 static void put_register(int64_t base_ms, const struct sketch *s, uint32_t r, int64_t *ms, struct buf *out)
 {
 	buf_put_u8(out, (uint8_t)r);
-	buf_put_u8(out, s->cnt[r]);
-	for (uint32_t i = 0; i < s->cnt[r]; i++) {
-		buf_put_u8(out, s->rank[r][i]);
-		put_time(out, ms, base_ms + s->ms[r][i]);
+	buf_put_u8(out, s->at[r].cnt);
+	for (uint32_t i = 0; i < s->at[r].cnt; i++) {
+		buf_put_u8(out, s->at[r].rank[i]);
+		put_time(out, ms, base_ms + s->at[r].ms[i]);
 	}
 }
 
@@ -282,9 +282,9 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 	case STREAM_REGIONS:
 		return &h->deep->regions.seen[i].page;
 	case STREAM_CALLEES_SKETCH:
-		return &h->deep->callees.sketch->page[i];
+		return &h->deep->callees.sketch->at[i].page;
 	case STREAM_CALLERS_SKETCH:
-		return &h->deep->callers.sketch->page[i];
+		return &h->deep->callers.sketch->at[i].page;
 	case STREAM_RECEIVED:
 		if (i < it->received_pieces)
 			return &in->deep->pieces.piece[it->received[i]].page;
@@ -292,11 +292,11 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 	case STREAM_PARTIES:
 		return &in->deep->parties.recent.seen[i].page;
 	case STREAM_PARTIES_SKETCH:
-		return &in->deep->parties.sketch->page[i];
+		return &in->deep->parties.sketch->at[i].page;
 	case STREAM_FLAGGED:
 		return &it->s->marks->flagged.recent.seen[i].page;
 	case STREAM_FLAGGED_SKETCH:
-		return &it->s->marks->flagged.sketch->page[i];
+		return &it->s->marks->flagged.sketch->at[i].page;
 	default:
 		return NULL;
 	}
@@ -440,15 +440,15 @@ static bool get_register(struct sketch *s, uint64_t *seen, int64_t base_ms, int6
 	if (r->bad || n > SKETCH_DEPTH || seen[reg / 64] >> reg % 64 & 1)
 		return false;
 	seen[reg / 64] |= UINT64_C(1) << reg % 64;
-	s->page[reg] = page;
+	s->at[reg].page = page;
 	for (uint32_t i = 0; i < n && !r->bad; i++) {
-		s->rank[reg][i] = reader_u8(r);
-		s->ms[reg][i] = get_relative(r, ms, base_ms);
-		r->bad = r->bad || s->rank[reg][i] < 1 || s->rank[reg][i] > SKETCH_RANK_MAX ||
-			 (i && (s->rank[reg][i] <= s->rank[reg][i - 1] || s->ms[reg][i] > s->ms[reg][i - 1]));
-		kept += s->ms[reg][i] > 0;
+		s->at[reg].rank[i] = reader_u8(r);
+		s->at[reg].ms[i] = get_relative(r, ms, base_ms);
+		r->bad = r->bad || s->at[reg].rank[i] < 1 || s->at[reg].rank[i] > SKETCH_RANK_MAX ||
+			 (i && (s->at[reg].rank[i] <= s->at[reg].rank[i - 1] || s->at[reg].ms[i] > s->at[reg].ms[i - 1]));
+		kept += s->at[reg].ms[i] > 0;
 	}
-	s->cnt[reg] = (uint8_t)kept;
+	s->at[reg].cnt = (uint8_t)kept;
 	return !r->bad;
 }
 

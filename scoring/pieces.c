@@ -65,6 +65,12 @@ static void mark(struct pieces *p, const struct piece *q)
 	pieces_mark(p, q->page);
 }
 
+static void note_run(struct pieces *p, const struct piece *q)
+{
+	if ((q->run.best > 1 || q->run.joined) && q->last > p->run_last)
+		p->run_last = q->last;
+}
+
 /* ---- the list ---- */
 
 static uint16_t place_take(struct pieces *p)
@@ -100,6 +106,7 @@ static uint16_t insert(struct pieces *p, uint16_t older, const struct piece *fre
 	else
 		p->piece[q->newer].older = at;
 	p->cnt++;
+	note_run(p, q);
 	mark(p, q);
 	return at;
 }
@@ -136,6 +143,7 @@ void pieces_expire(struct pieces *p, uint32_t edge)
 
 void pieces_shift(struct pieces *p, uint32_t by)
 {
+	p->run_last = p->run_last > by ? p->run_last - by : 0;
 	for (uint16_t i = p->oldest; i != NO_PIECE; i = p->piece[i].newer) {
 		struct piece *q = &p->piece[i];
 		q->first = q->first > by ? q->first - by : 0;
@@ -220,6 +228,7 @@ static void merge(struct pieces *p, uint16_t older, uint16_t newer)
 	if (p->lanes)
 		lanes_merge(p->lanes, p, older, newer);
 	piece_absorb(&p->piece[newer], &p->piece[older]);
+	note_run(p, &p->piece[newer]);
 	mark(p, &p->piece[newer]);
 	take_out(p, older);
 }
@@ -288,6 +297,8 @@ static void cut_join(struct pieces *p, uint16_t at)
 
 void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after)
 {
+	if (p->run_last < ends_after)
+		return; /* of what ends later nothing can be cut, and all starts of the others lie before this one */
 	for (uint16_t i = p->newest; i != NO_PIECE; i = p->piece[i].older) {
 		struct piece *q = &p->piece[i];
 		bool before_all = q->min_start > start, behind_all = q->max_start <= start;

@@ -47,6 +47,7 @@ struct pieces {
 	struct weight behind_hand; /* of everything newer than the piece at the hand; never above the truth */
 	uint8_t share;             /* two neighbours may merge while share x merged <= all that is newer */
 	uint8_t coarse;            /* share is halved so many times: the ceiling was reached */
+	uint32_t run_last;         /* no piece with a run of two or more, or joined to the one before, ends later */
 	uint64_t coarsened;        /* pieces merged beyond the bounds */
 	struct lanes *lanes;       /* borrows: told of what merges; NULL if there are none */
 	uint64_t dirty[2];         /* pages (record.c's) with a change since they were stored */

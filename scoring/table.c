@@ -100,24 +100,14 @@ static const struct subject *likely(const struct table *t, uint64_t hash)
 	return NULL;
 }
 
-void table_prefetch_subject(const struct table *t, uint64_t hash)
+void table_ahead(const struct table *t, struct ahead *a, uint32_t stage)
 {
-	const char *s = (const char *)likely(t, hash);
-	if (!s)
-		return;
-	for (size_t at = 0; at < sizeof(struct subject) + 16; at += 64)
-		__builtin_prefetch(s + at);
-}
-
-void table_prefetch_calls(const struct table *t, uint64_t hash)
-{
-	const struct subject *s = likely(t, hash);
-	if (!s)
-		return;
-	for (size_t at = 0; at < 256 && s->history; at += 64)
-		__builtin_prefetch((const char *)s->history + at);
-	for (size_t at = 0; at < 128 && s->received; at += 64)
-		__builtin_prefetch((const char *)s->received + at);
+	if (stage == 0)
+		table_prefetch(t, a->key_hash);
+	if (stage == 1)
+		a->subject = likely(t, a->key_hash);
+	if (a->subject)
+		subject_ahead(a, stage);
 }
 
 static void grow(struct table *t)

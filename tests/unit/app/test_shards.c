@@ -148,10 +148,11 @@ static enum err step(struct shard *s)
 static void give(struct shard *s, int64_t offset, const char *from, const char *to, int64_t time_ms)
 {
 	static char text[512];
-	int n = snprintf(text, sizeof text,
-			 "{\"record_id\":\"r%lld\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"%s\",\"called_number\":\"%s\","
-			 "\"disposition\":\"ANSWERED\",\"billable_ms\":1000}",
-			 (long long)offset, (long long)(time_ms - 2000), (long long)time_ms, from, to);
+	int n = snprintf(
+		text, sizeof text,
+		"{\"record_id\":\"r%lld\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"%s\",\"called_number\":\"%s\","
+		"\"disposition\":\"ANSWERED\",\"billable_ms\":1000}",
+		(long long)offset, (long long)(time_ms - 2000), (long long)time_ms, from, to);
 	assert_true(n > 0 && n < (int)sizeof text);
 	assert_true(shard_add(s, slice_make(text, (size_t)n), SLICE_NONE, NULL, offset, time_ms));
 }
@@ -216,7 +217,8 @@ static void record_ends_when_its_own_shard_is_past_it(void **state)
 
 static void command_after_an_old_backfill_erases_nothing(void **state)
 {
-	static const char text[] = "{\"id\":\"c1\",\"command\":\"quarantine\",\"number\":\"+15551230000\",\"time\":\"2026-01-01T00:00:00Z\"}";
+	static const char text[] =
+		"{\"id\":\"c1\",\"command\":\"quarantine\",\"number\":\"+15551230000\",\"time\":\"2026-01-01T00:00:00Z\"}";
 	struct rig r;
 	struct outlet outlet;
 	struct err_text why = {""};
@@ -327,7 +329,8 @@ static void copies_are_applied_right_after_their_cdr_in_replay(void **state)
 	assert_non_null(f);
 	for (int i = 0; i < CALLS; i++)
 		fprintf(f,
-			"{\"record_id\":\"r%d\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"+155512300%02d\",\"called_number\":"
+			"{\"record_id\":\"r%d\",\"start_time\":%lld,\"end_time\":%lld,\"calling_number\":\"+155512300%02d\",\"called_"
+			"number\":"
 			"\"+155512300%02d\",\"disposition\":\"ANSWERED\",\"billable_ms\":1000}\n",
 			i, (long long)T0 + i * 1000, (long long)T0 + i * 1000 + 500, i, i + 1);
 	fclose(f);

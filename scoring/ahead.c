@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory that a call will touch, asked for ahead of it.
+ *
+ * DESIGN
+ *   A call of a subject with a deep history touches some fifty lines of the cache, nearly all of them cold when there are many subjects, and most are found
+ *   only by pointers that are cold themselves. So the way is gone in stages, a few records apart, for all subjects of a record side by side:
+ *
+ *     0  the cell of the index            3  the newest calls, the deep part
+ *     1  the subject                      4  the ends of the list of pieces, the sketch's registers
+ *     2  the head of its history          5, 6, 7  the pieces that the merging hand comes to, one after the other
+ *
+ *   These are hints: they change nothing, and what moved in between is merely not there in time. */
+#include "scoring/subject.h"
+
+#define LINE 64
+
+static inline void ask(const void *p, size_t bytes)
+{
+	const char *at = p;
+	for (size_t i = 0; i < bytes; i += LINE)
+		__builtin_prefetch(at + i);
+}
+
+/* ---- the deep part ---- */
+
+static void ask_pieces(const struct pieces *p)
+{
+	if (!p->piece)
+		return;
+	if (p->unused != NO_PIECE)
+		ask(&p->piece[p->unused], sizeof *p->piece);
+	if (p->oldest != NO_PIECE)
+		ask(&p->piece[p->oldest], 1);
+	if (p->newest != NO_PIECE)
+		ask(&p->piece[p->newest], 1);
+	if (p->hand != NO_PIECE)
+		ask(&p->piece[p->hand], sizeof *p->piece);
+}
+
+/* The piece that lies `steps` beyond the hand; those before it are here. */
+static void ask_hand(const struct pieces *p, uint32_t steps)
+{
+	uint16_t at = p->hand == NO_PIECE ? p->newest : p->hand;
+	for (uint32_t i = 0; i < steps && at != NO_PIECE; i++)
+		at = p->piece[at].older;
+	if (at != NO_PIECE)
+		ask(&p->piece[at], sizeof *p->piece);
+}
+
+static void ask_distinct(const struct distinct *d, uint64_t value)
+{
+	const struct recent *r = &d->recent;
+	uint8_t rank;
+	if (!value || !r->cnt)
+		return;
+	ask(recent_tags(r), r->cnt);
+	ask(r->seen, 1);
+	ask(r->seen + r->cnt - 1, 2 * sizeof *r->seen);
+	if (d->sketch) {
+		ask(&d->sketch->at[sketch_place(value, &rank)], LINE);
+		ask(d->sketch->dirty, 1);
+	}
+}
+
+/* ---- calls made ---- */
+
+static void ask_calls(const struct calls *h)
+{
+	uint32_t newest = h->from + (uint32_t)h->cnt, from = h->cnt > 12 ? newest - 12 : h->from;
+	ask(h->call + from, (newest + 1 - from) * sizeof *h->call);
+	ask(h->call + h->from, 1);
+	ask((const char *)h + calls_block_bytes(h->cap, h->has_callers) - h->cap, h->cap);
+	if (h->has_callers)
+		ask((const char *)(h->call + h->cap) + from * sizeof(uint64_t), (newest + 1 - from) * sizeof(uint64_t));
+	if (h->deep)
+		ask(h->deep, sizeof *h->deep);
+}
+
+static void ahead_made(const struct calls *h, const struct ahead *a, uint32_t stage)
+{
+	const struct deep *d;
+	if (stage == 2)
+		ask(h, sizeof *h);
+	else if (stage == 3)
+		ask_calls(h);
+	else if ((d = h->deep) && stage == 4) {
+		ask_pieces(&d->pieces);
+		ask_distinct(&d->callees, a->callee);
+		ask_distinct(&d->callers, a->caller);
+		ask(d->regions.seen, d->regions.cnt * sizeof *d->regions.seen);
+		if (d->lanes)
+			ask(d->lanes, sizeof *d->lanes);
+	} else if (d) {
+		ask_hand(&d->pieces, stage - 4);
+	}
+}
+
+/* ---- calls received ---- */
+
+static void ahead_received(const struct received *r, uint32_t stage)
+{
+	const struct received_deep *d;
+	if (stage == 2)
+		ask(r, sizeof *r);
+	else if (stage == 3) {
+		ask(r->call, (r->cnt + 1u) * sizeof *r->call);
+		if (r->deep)
+			ask(r->deep, sizeof *r->deep);
+	} else if ((d = r->deep) && stage == 4) {
+		ask_pieces(&d->pieces);
+		if (r->cnt)
+			ask_distinct(&d->parties, r->call[0].party);
+	} else if (d) {
+		ask_hand(&d->pieces, stage - 4);
+	}
+}
+
+void subject_ahead(const struct ahead *a, uint32_t stage)
+{
+	const struct subject *s = a->subject;
+	if (stage == 1)
+		ask(s, sizeof *s + 16);
+	else if (a->received && s->received)
+		ahead_received(s->received, stage);
+	else if (!a->received && s->history)
+		ahead_made(s->history, a, stage);
+}
