@@ -25,16 +25,16 @@ static inline void ask(const void *p, size_t bytes)
 
 static void ask_pieces(const struct pieces *p)
 {
-	if (!p->piece)
+	if (!p->cap)
 		return;
 	if (p->unused != NO_PIECE)
-		ask(&p->piece[p->unused], sizeof *p->piece);
+		ask(piece_at(p, p->unused), sizeof(struct piece));
 	if (p->oldest != NO_PIECE)
-		ask(&p->piece[p->oldest], 1);
+		ask(piece_at(p, p->oldest), 1);
 	if (p->newest != NO_PIECE)
-		ask(&p->piece[p->newest], 1);
+		ask(piece_at(p, p->newest), 1);
 	if (p->hand != NO_PIECE)
-		ask(&p->piece[p->hand], sizeof *p->piece);
+		ask(piece_at(p, p->hand), sizeof(struct piece));
 }
 
 /* The piece that lies `steps` beyond the hand; those before it are here. */
@@ -42,9 +42,9 @@ static void ask_hand(const struct pieces *p, uint32_t steps)
 {
 	uint16_t at = p->hand == NO_PIECE ? p->newest : p->hand;
 	for (uint32_t i = 0; i < steps && at != NO_PIECE; i++)
-		at = p->piece[at].older;
+		at = piece_at(p, at)->older;
 	if (at != NO_PIECE)
-		ask(&p->piece[at], sizeof *p->piece);
+		ask(piece_at(p, at), sizeof(struct piece));
 }
 
 static void ask_distinct(const struct distinct *d, uint64_t value)

@@ -15,6 +15,8 @@
  *   A call costs the same always: 128 calls are moved or searched at most, six places of the list of pieces visited. */
 #include "scoring/calls.h"
 
+#include "base/pool.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -42,8 +44,8 @@ void calls_release_deep(struct calls *h)
 	distinct_release(&d->callees);
 	distinct_release(&d->callers);
 	recent_release(&d->regions);
-	free(d->lanes);
-	free(d);
+	lanes_free(d->lanes);
+	pool_give(d, sizeof *d);
 	h->deep = NULL;
 }
 
@@ -57,7 +59,7 @@ void calls_free(struct slab *m, struct calls *h)
 
 struct deep *calls_deep_new(bool has_callers)
 {
-	struct deep *d = mem_zalloc(sizeof *d);
+	struct deep *d = pool_take_zeroed(sizeof *d);
 	pieces_init(&d->pieces, has_callers ? SHARE_COHORT : SHARE_NUMBER);
 	distinct_init(&d->callees);
 	distinct_init(&d->callers);
@@ -146,7 +148,7 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callees, by32);
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
-		free(h->deep->lanes); /* made again at the next reading */
+		lanes_free(h->deep->lanes); /* made again at the next reading */
 		h->deep->lanes = h->deep->pieces.lanes = NULL;
 	}
 	h->base_ms = base_ms;

@@ -9,10 +9,10 @@
  *   register it has about log2(n) / 2, so 20 are exceeded once in thousands of registers at a billion values, and then the oldest step goes. */
 #include "scoring/distinct.h"
 
-#include "base/arena.h"
+#include "base/pool.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* ---- the values last seen ---- */
 
@@ -21,9 +21,14 @@ void recent_init(struct recent *r, uint16_t max)
 	*r = (struct recent){.max = max};
 }
 
+static size_t room_bytes(uint32_t cap)
+{
+	return cap * (sizeof(struct seen) + 1);
+}
+
 void recent_release(struct recent *r)
 {
-	free(r->room);
+	pool_give(r->room, room_bytes(r->cap));
 	r->room = r->seen = NULL;
 	r->cnt = r->cap = 0;
 }
@@ -55,24 +60,24 @@ static void mark(uint64_t dirty[2], uint8_t page)
 /* Room for one more behind the newest. */
 static void make_room(struct recent *r)
 {
-	uint32_t from = (uint32_t)(r->seen - r->room), cap = r->cap;
+	uint32_t cap = r->cap, from = cap ? (uint32_t)(r->seen - r->room) : 0;
 	if (from + r->cnt < cap)
 		return;
-	uint8_t *tags = recent_tags(r);
 	if (from > 0) {
+		uint8_t *tags = recent_tags(r);
 		memmove(r->room, r->seen, r->cnt * sizeof *r->seen);
 		memmove(tags - from, tags, r->cnt);
 		r->seen = r->room;
 		return;
 	}
-	struct seen *old = r->room;
+	struct recent old = *r;
 	r->cap = (uint16_t)(cap ? 2 * cap : 16);
-	r->room = r->seen = mem_alloc(r->cap * (sizeof *r->seen + 1));
-	if (old) {
-		memcpy(r->room, old, r->cnt * sizeof *old);
-		memcpy(recent_tags(r), tags, r->cnt);
+	r->room = r->seen = pool_take(room_bytes(r->cap));
+	if (cap) {
+		memcpy(r->room, old.room, r->cnt * sizeof *r->room);
+		memcpy(recent_tags(r), recent_tags(&old), r->cnt);
+		pool_give(old.room, room_bytes(cap));
 	}
-	free(old);
 }
 
 static void take_out(struct recent *r, uint32_t at)
@@ -241,7 +246,7 @@ void distinct_init(struct distinct *d)
 void distinct_release(struct distinct *d)
 {
 	recent_release(&d->recent);
-	free(d->sketch);
+	pool_give(d->sketch, sizeof *d->sketch);
 	d->sketch = NULL;
 }
 
@@ -251,7 +256,7 @@ bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
-		d->sketch = mem_zalloc(sizeof *d->sketch);
+		d->sketch = pool_take_zeroed(sizeof *d->sketch);
 		for (uint32_t i = 0; i < d->recent.cnt; i++)
 			sketch_add(d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
 		sketch_add(d->sketch, forgotten.value, forgotten.ms);
@@ -315,5 +320,5 @@ void distinct_shift(struct distinct *d, uint32_t by)
 
 int64_t distinct_bytes(const struct distinct *d)
 {
-	return (int64_t)(d->recent.cap * (sizeof *d->recent.seen + 1) + (d->sketch ? sizeof *d->sketch : 0));
+	return (int64_t)(room_bytes(d->recent.cap) + (d->sketch ? sizeof *d->sketch : 0));
 }

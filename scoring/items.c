@@ -21,7 +21,7 @@
 static void order_pieces(const struct pieces *p, uint16_t *order)
 {
 	uint32_t n = 0;
-	for (uint16_t at = p->oldest; at != NO_PIECE; at = p->piece[at].newer)
+	for (uint16_t at = p->oldest; at != NO_PIECE; at = piece_at(p, at)->newer)
 		order[n++] = at;
 }
 
@@ -212,7 +212,7 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 	switch (stream) {
 	case STREAM_CALLS:
 		if (i < it->made_pieces)
-			put_piece(h->base_ms, &h->deep->pieces.piece[it->made[i]], ms, out);
+			put_piece(h->base_ms, piece_at(&h->deep->pieces, it->made[i]), ms, out);
 		else
 			put_call(h, &h->call[h->from + i - it->made_pieces], ms, out);
 		return;
@@ -233,7 +233,7 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 		return;
 	case STREAM_RECEIVED:
 		if (i < it->received_pieces) {
-			put_piece(in->base_ms, &in->deep->pieces.piece[it->received[i]], ms, out);
+			put_piece(in->base_ms, piece_at(&in->deep->pieces, it->received[i]), ms, out);
 		} else {
 			put_time(out, ms, in->base_ms + in->call[i - it->received_pieces].ms);
 			put_bytes(out, in->call[i - it->received_pieces].party, 8);
@@ -273,7 +273,7 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 	switch (stream) {
 	case STREAM_CALLS:
 		if (i < it->made_pieces)
-			return &h->deep->pieces.piece[it->made[i]].page;
+			return &piece_at(&h->deep->pieces, it->made[i])->page;
 		return &h->call[h->from + i - it->made_pieces].page;
 	case STREAM_CALLEES:
 		return &h->deep->callees.recent.seen[i].page;
@@ -287,7 +287,7 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 		return &h->deep->callers.sketch->at[i].page;
 	case STREAM_RECEIVED:
 		if (i < it->received_pieces)
-			return &in->deep->pieces.piece[it->received[i]].page;
+			return &piece_at(&in->deep->pieces, it->received[i])->page;
 		return &in->call[i - it->received_pieces].page;
 	case STREAM_PARTIES:
 		return &in->deep->parties.recent.seen[i].page;
@@ -428,7 +428,8 @@ static bool get_piece(struct pieces *list, int64_t base_ms, int64_t *ms, uint8_t
 	p.min_start = p.max_start = get_start(r, first_ms - base_ms);
 	if (mask & PIECE_MANY)
 		p.max_start = get_start(r, last_ms - base_ms);
-	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last || (list->newest != NO_PIECE && list->piece[list->newest].first > p.first))
+	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last ||
+	    (list->newest != NO_PIECE && piece_at(list, list->newest)->first > p.first))
 		return false;
 	pieces_append(list, &p);
 	return true;

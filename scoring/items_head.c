@@ -10,6 +10,8 @@
  *   flags:           base · number */
 #include "scoring/items.h"
 
+#include "base/pool.h"
+
 #include <assert.h>
 
 enum {
@@ -198,7 +200,7 @@ static void want_distinct(struct items_in *in, enum stream stream, struct distin
 	in->want[stream] = UINT32_MAX; /* a value that moved may stand in two pages */
 	if (sketch) {
 		in->want[stream + 1] = SKETCH_REGISTERS;
-		d->sketch = mem_zalloc(sizeof *d->sketch);
+		d->sketch = pool_take_zeroed(sizeof *d->sketch);
 	}
 }
 
@@ -340,7 +342,7 @@ static void finish_pieces(struct pieces *p, uint32_t hand)
 	if (hand == 0)
 		return;
 	while (--hand > 0)
-		at = p->piece[at].newer;
+		at = piece_at(p, at)->newer;
 	p->hand = at;
 }
 

@@ -9,6 +9,8 @@ struct lanes;
 
 #define PIECES_MAX 700 /* ceiling; beyond it the list is coarsened, which is counted */
 #define NO_PIECE UINT16_MAX
+#define SEGMENT_PIECES 64
+#define SEGMENTS ((PIECES_MAX + SEGMENT_PIECES - 1) / SEGMENT_PIECES)
 
 /* A monoid over calls in order: the longest stretch of calls that hang together, and the stretches at both ends. */
 struct stretch {
@@ -39,8 +41,8 @@ struct weight { /* what the bounds hold for */
 };
 
 struct pieces {
-	struct piece *piece;       /* owned; places in no order */
-	uint16_t cap, cnt, unused; /* unused: first free place, linked by `older` */
+	struct piece *segment[SEGMENTS]; /* owned; places in no order. A segment more when they are full: none moves, none is outgrown */
+	uint16_t cap, cnt, unused;       /* unused: first free place, linked by `older` */
 	uint16_t oldest, newest;
 	/* The merging hand walks from the newest to the oldest and starts again. */
 	uint16_t hand;
@@ -52,6 +54,11 @@ struct pieces {
 	struct lanes *lanes;       /* borrows: told of what merges; NULL if there are none */
 	uint64_t dirty[2];         /* pages (record.c's) with a change since they were stored */
 };
+
+static inline struct piece *piece_at(const struct pieces *p, uint32_t place)
+{
+	return &p->segment[place / SEGMENT_PIECES][place % SEGMENT_PIECES];
+}
 
 void pieces_init(struct pieces *p, uint8_t share);
 void pieces_release(struct pieces *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subjects of a shard: an open-addressing index of (hash, pointer) with linear probing. The index is searched without touching a subject that
  * has another hash. Eviction is CLOCK over the index: a subject found since the hand last passed is spared once. */
+#include "base/pool.h"
 #include "scoring/subject.h"
 
 #include <assert.h>
@@ -26,7 +27,7 @@ struct table *table_new(int64_t ceiling_bytes)
 	struct table *t = mem_zalloc(sizeof *t);
 	t->ceiling_bytes = ceiling_bytes;
 	t->cap = 1024;
-	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	t->cells = huge_zalloc(t->cap * sizeof *t->cells);
 	t->slab = slab_new();
 	return t;
 }
@@ -116,7 +117,7 @@ static void grow(struct table *t)
 	uint64_t cap = t->cap;
 	t->cap *= 2;
 	t->hand = 0;
-	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	t->cells = huge_zalloc(t->cap * sizeof *t->cells);
 	for (uint64_t i = 0; i < cap; i++)
 		if (old[i].subject)
 			*cell_of(t, subject_key(old[i].subject), old[i].hash) = old[i];
