@@ -9,7 +9,7 @@
 
 #define POOL_BLOCK_MAX ((size_t)64 << 10) /* larger ones come from the heap */
 
-void *pool_take(size_t bytes);          /* aligned to a line of the cache, not zeroed; ends the process when there is no memory */
+void *pool_take(size_t bytes); /* aligned to a line of the cache, not zeroed; ends the process when there is no memory */
 void *pool_take_zeroed(size_t bytes);
 void pool_give(void *block, size_t bytes); /* NULL: nothing */
 

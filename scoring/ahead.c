@@ -16,14 +16,14 @@
 
 static inline void ask(const void *p, size_t bytes)
 {
-	const char *at = p;
-	for (size_t i = 0; i < bytes; i += LINE)
-		__builtin_prefetch(at + i);
+	uintptr_t end = (uintptr_t)p + bytes;
+	for (uintptr_t at = (uintptr_t)p & ~(uintptr_t)(LINE - 1); at < end; at += LINE)
+		__builtin_prefetch((const void *)at);
 }
 
 /* ---- the deep part ---- */
 
-static void ask_pieces(const struct pieces *p)
+static void ask_pieces(const struct pieces *p, struct ahead *a)
 {
 	if (!p->cap)
 		return;
@@ -33,18 +33,19 @@ static void ask_pieces(const struct pieces *p)
 		ask(piece_at(p, p->oldest), 1);
 	if (p->newest != NO_PIECE)
 		ask(piece_at(p, p->newest), 1);
-	if (p->hand != NO_PIECE)
-		ask(piece_at(p, p->hand), sizeof(struct piece));
+	a->place = p->hand == NO_PIECE ? p->newest : p->hand;
+	if (a->place != NO_PIECE)
+		ask(piece_at(p, a->place), sizeof(struct piece));
 }
 
-/* The piece that lies `steps` beyond the hand; those before it are here. */
-static void ask_hand(const struct pieces *p, uint32_t steps)
+/* The next piece that the hand comes to; the one before it is here. */
+static void ask_next(const struct pieces *p, struct ahead *a)
 {
-	uint16_t at = p->hand == NO_PIECE ? p->newest : p->hand;
-	for (uint32_t i = 0; i < steps && at != NO_PIECE; i++)
-		at = piece_at(p, at)->older;
-	if (at != NO_PIECE)
-		ask(piece_at(p, at), sizeof(struct piece));
+	if (a->place >= p->cap)
+		return;
+	a->place = piece_at(p, a->place)->older;
+	if (a->place < p->cap)
+		ask(piece_at(p, a->place), sizeof(struct piece));
 }
 
 static void ask_distinct(const struct distinct *d, uint64_t value)
@@ -76,52 +77,52 @@ static void ask_calls(const struct calls *h)
 		ask(h->deep, sizeof *h->deep);
 }
 
-static void ahead_made(const struct calls *h, const struct ahead *a, uint32_t stage)
+static void ahead_made(const struct calls *h, struct ahead *a, uint32_t stage)
 {
 	const struct deep *d;
-	if (stage == 2)
-		ask(h, sizeof *h);
-	else if (stage == 3)
+	if (stage == 3)
 		ask_calls(h);
 	else if ((d = h->deep) && stage == 4) {
-		ask_pieces(&d->pieces);
+		ask_pieces(&d->pieces, a);
 		ask_distinct(&d->callees, a->callee);
 		ask_distinct(&d->callers, a->caller);
 		ask(d->regions.seen, d->regions.cnt * sizeof *d->regions.seen);
 		if (d->lanes)
 			ask(d->lanes, sizeof *d->lanes);
 	} else if (d) {
-		ask_hand(&d->pieces, stage - 4);
+		ask_next(&d->pieces, a);
 	}
 }
 
 /* ---- calls received ---- */
 
-static void ahead_received(const struct received *r, uint32_t stage)
+static void ahead_received(const struct received *r, struct ahead *a, uint32_t stage)
 {
 	const struct received_deep *d;
-	if (stage == 2)
-		ask(r, sizeof *r);
-	else if (stage == 3) {
+	if (stage == 3) {
 		ask(r->call, (r->cnt + 1u) * sizeof *r->call);
 		if (r->deep)
 			ask(r->deep, sizeof *r->deep);
 	} else if ((d = r->deep) && stage == 4) {
-		ask_pieces(&d->pieces);
+		ask_pieces(&d->pieces, a);
 		if (r->cnt)
 			ask_distinct(&d->parties, r->call[0].party);
 	} else if (d) {
-		ask_hand(&d->pieces, stage - 4);
+		ask_next(&d->pieces, a);
 	}
 }
 
-void subject_ahead(const struct ahead *a, uint32_t stage)
+void subject_ahead(struct ahead *a, uint32_t stage)
 {
 	const struct subject *s = a->subject;
-	if (stage == 1)
+	if (stage == 1) {
 		ask(s, sizeof *s + 16);
-	else if (a->received && s->received)
-		ahead_received(s->received, stage);
-	else if (!a->received && s->history)
+	} else if (stage == 2) { /* both: what it takes when stored is counted with its first change in a cycle */
+		ask(s->history, sizeof *s->history);
+		ask(s->received, sizeof *s->received);
+	} else if (a->received && s->received) {
+		ahead_received(s->received, a, stage);
+	} else if (!a->received && s->history) {
 		ahead_made(s->history, a, stage);
+	}
 }

@@ -306,11 +306,19 @@ static inline uint8_t tag_of(uint64_t value)
 	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 56);
 }
 
+static inline uint8_t more_of(uint64_t value)
+{
+	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+}
+
 static void set_tags(struct calls *h, uint32_t at)
 {
-	for (uint32_t k = 0; k < TAG_KINDS; k++)
-		if (k != TAG_CALLER || h->has_callers)
-			h->deep->tag[k][at] = tag_of(value_of(h, at, k));
+	const struct call *c = &h->call[at];
+	h->deep->tag[TAG_CALLEE][at] = tag_of(c->callee);
+	h->deep->tag[TAG_CALLEE_MORE][at] = more_of(c->callee);
+	h->deep->tag[TAG_REGION][at] = tag_of(c->region);
+	if (h->has_callers)
+		h->deep->tag[TAG_CALLER][at] = tag_of(calls_callers(h)[at]);
 }
 
 static void go_deep(struct calls *h)
@@ -335,6 +343,8 @@ static inline uint32_t find_value(struct calls *h, uint32_t from, uint32_t to, u
 		if (tags && !tag)
 			break;
 		i = tags ? (uint32_t)(tag - tags) : i - 1;
+		if (tags && kind == TAG_CALLEE && h->deep->tag[TAG_CALLEE_MORE][i] != more_of(value))
+			continue;
 		if (value_of(h, i, kind) == value)
 			return i;
 	}

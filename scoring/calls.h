@@ -43,8 +43,8 @@ static inline int64_t call_lasted_ms(const struct call *c)
 	return (int64_t)c->lasted_high * (INT64_C(1) << 32) + c->lasted_low;
 }
 
-/* A byte of each value, so that a value is found, or is known not to be there, without a look at the calls. */
-enum tag_kind { TAG_CALLEE, TAG_REGION, TAG_CALLER, TAG_KINDS };
+/* A byte of each value, so that a value is found, or is known not to be there, without a look at the calls; of called numbers, which are mostly new, two. */
+enum tag_kind { TAG_CALLEE, TAG_REGION, TAG_CALLER, TAG_CALLEE_MORE, TAG_KINDS };
 
 struct deep { /* only once 128 calls are exceeded */
 	struct pieces pieces;

@@ -74,6 +74,7 @@ struct ahead {
 	uint64_t key_hash;
 	uint64_t callee, caller;       /* as subject_add_copy is told; 0: none */
 	const struct subject *subject; /* NULL before stage 1, or not there */
+	uint16_t place;                /* the table's own */
 	bool received;                 /* a call received; else one made */
 };
 void table_ahead(const struct table *t, struct ahead *a, uint32_t stage);

@@ -19,9 +19,9 @@ static inline bool subject_is_cohort(const struct subject *s)
 void subject_drop(struct slab *m, struct subject *s); /* all but the subject's own block */
 void subject_drop_heap(struct subject *s);            /* what is not in the slab */
 int64_t subject_heap_bytes(const struct subject *s);
-int64_t subject_stored_bytes(const struct subject *s);     /* roughly */
-void subject_ahead(const struct ahead *a, uint32_t stage); /* from stage 1 on */
-void subject_move_in(struct subject *s);                   /* its struct was copied here: blocks get their new home */
+int64_t subject_stored_bytes(const struct subject *s); /* roughly */
+void subject_ahead(struct ahead *a, uint32_t stage);   /* from stage 1 on */
+void subject_move_in(struct subject *s);               /* its struct was copied here: blocks get their new home */
 
 /* As record_decode; blocks come from `m` (NULL: the heap), and with it the image of a record in blocks is kept. */
 enum err record_decode_in(struct slab *m, struct slice bytes, struct subject *out, struct err_text *why) MUST_CHECK;
