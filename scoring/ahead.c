@@ -58,7 +58,7 @@ static void ask_distinct(const struct distinct *d, uint64_t value)
 	ask(r->seen, 1);
 	ask(r->seen + r->cnt - 1, 2 * sizeof *r->seen);
 	if (d->sketch) {
-		ask(&d->sketch->at[sketch_place(value, &rank)], LINE);
+		ask(sketch_at(d->sketch, sketch_place(value, &rank)).cnt, d->sketch->register_bytes / 2);
 		ask(d->sketch->dirty, 1);
 	}
 }

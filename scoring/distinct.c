@@ -184,29 +184,84 @@ uint32_t sketch_place(uint64_t value, uint8_t *rank)
 	return (uint32_t)x & (SKETCH_REGISTERS - 1);
 }
 
-void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
+static uint32_t register_bytes(uint32_t depth)
+{
+	return (2 + depth + 3) / 4 * 4 + 4 * depth;
+}
+
+static size_t sketch_bytes(uint32_t depth)
+{
+	return sizeof(struct sketch) + (size_t)SKETCH_REGISTERS * register_bytes(depth);
+}
+
+static struct sketch *sketch_of(uint32_t depth)
+{
+	struct sketch *s = pool_take_zeroed(sketch_bytes(depth));
+	s->depth = depth;
+	s->register_bytes = register_bytes(depth);
+	return s;
+}
+
+struct sketch *sketch_new(void)
+{
+	return sketch_of(SKETCH_DEPTH_FIRST);
+}
+
+void sketch_free(struct sketch *s)
+{
+	if (s)
+		pool_give(s, sketch_bytes(s->depth));
+}
+
+void sketch_room(struct sketch **s, uint32_t depth)
+{
+	struct sketch *old = *s;
+	uint32_t more = old->depth;
+	if (depth <= old->depth)
+		return;
+	while (more < depth)
+		more = more + SKETCH_DEPTH_STEP < SKETCH_DEPTH ? more + SKETCH_DEPTH_STEP : SKETCH_DEPTH;
+	struct sketch *fresh = sketch_of(more);
+	memcpy(fresh->dirty, old->dirty, sizeof fresh->dirty);
+	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
+		struct sketch_register from = sketch_at(old, r), to = sketch_at(fresh, r);
+		*to.cnt = *from.cnt;
+		*to.page = *from.page;
+		memcpy(to.rank, from.rank, *from.cnt);
+		memcpy(to.ms, from.ms, *from.cnt * sizeof *to.ms);
+	}
+	sketch_free(old);
+	*s = fresh;
+}
+
+void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 {
 	uint64_t x = mix(value);
-	struct sketch_register *g = &s->at[x & (SKETCH_REGISTERS - 1)];
-	uint32_t n = g->cnt, at = 0, end;
+	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1);
+	struct sketch_register g = sketch_at(*s, r);
+	uint32_t n = *g.cnt, at = 0, end;
 	uint8_t rank = rank_of(x);
-	while (at < n && g->ms[at] > ms)
+	while (at < n && g.ms[at] > ms)
 		at++;
-	if ((at > 0 && g->rank[at - 1] >= rank) || (at < n && g->ms[at] == ms && g->rank[at] >= rank))
+	if ((at > 0 && g.rank[at - 1] >= rank) || (at < n && g.ms[at] == ms && g.rank[at] >= rank))
 		return; /* a newer one outranks it */
-	for (end = at; end < n && g->rank[end] <= rank;)
+	for (end = at; end < n && g.rank[end] <= rank;)
 		end++; /* outranked now */
 	if (end == at && n == SKETCH_DEPTH) {
 		if (at == n)
 			return;
 		n--;
 	}
-	memmove(g->ms + at + 1, g->ms + end, (n - end) * sizeof *g->ms);
-	memmove(g->rank + at + 1, g->rank + end, n - end);
-	g->ms[at] = ms;
-	g->rank[at] = rank;
-	g->cnt = (uint8_t)(n - (end - at) + 1);
-	mark(s->dirty, g->page);
+	if (end == at && n == (*s)->depth) {
+		sketch_room(s, n + 1);
+		g = sketch_at(*s, r);
+	}
+	memmove(g.ms + at + 1, g.ms + end, (n - end) * sizeof *g.ms);
+	memmove(g.rank + at + 1, g.rank + end, n - end);
+	g.ms[at] = ms;
+	g.rank[at] = rank;
+	*g.cnt = (uint8_t)(n - (end - at) + 1);
+	mark((*s)->dirty, *g.page);
 }
 
 double sketch_estimate(uint64_t sum, uint32_t zero)
@@ -223,11 +278,11 @@ double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
 	uint32_t zero = 0;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
 		uint32_t i = 0, rank = also ? also[r] : 0;
-		const struct sketch_register *g = &s->at[r];
-		while (i < g->cnt && g->ms[i] > edge)
+		struct sketch_register g = sketch_at(s, r);
+		while (i < *g.cnt && g.ms[i] > edge)
 			i++;
-		if (i && g->rank[i - 1] > rank)
-			rank = g->rank[i - 1];
+		if (i && g.rank[i - 1] > rank)
+			rank = g.rank[i - 1];
 		zero += rank == 0;
 		if (rank)
 			sum += UINT64_C(1) << (SKETCH_RANK_MAX - rank);
@@ -246,7 +301,7 @@ void distinct_init(struct distinct *d)
 void distinct_release(struct distinct *d)
 {
 	recent_release(&d->recent);
-	pool_give(d->sketch, sizeof *d->sketch);
+	sketch_free(d->sketch);
 	d->sketch = NULL;
 }
 
@@ -256,13 +311,13 @@ bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
-		d->sketch = pool_take_zeroed(sizeof *d->sketch);
+		d->sketch = sketch_new();
 		for (uint32_t i = 0; i < d->recent.cnt; i++)
-			sketch_add(d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
-		sketch_add(d->sketch, forgotten.value, forgotten.ms);
+			sketch_add(&d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
+		sketch_add(&d->sketch, forgotten.value, forgotten.ms);
 	}
 	if (d->sketch)
-		sketch_add(d->sketch, value, ms);
+		sketch_add(&d->sketch, value, ms);
 	return had;
 }
 
@@ -308,17 +363,17 @@ void distinct_shift(struct distinct *d, uint32_t by)
 	if (!d->sketch)
 		return;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
-		struct sketch_register *g = &d->sketch->at[r];
+		struct sketch_register g = sketch_at(d->sketch, r);
 		uint32_t n = 0;
-		while (n < g->cnt && g->ms[n] > by) {
-			g->ms[n] -= by;
+		while (n < *g.cnt && g.ms[n] > by) {
+			g.ms[n] -= by;
 			n++;
 		}
-		g->cnt = (uint8_t)n; /* what lies before the base is in no window */
+		*g.cnt = (uint8_t)n; /* what lies before the base is in no window */
 	}
 }
 
 int64_t distinct_bytes(const struct distinct *d)
 {
-	return (int64_t)(room_bytes(d->recent.cap) + (d->sketch ? sizeof *d->sketch : 0));
+	return (int64_t)(room_bytes(d->recent.cap) + (d->sketch ? sketch_bytes(d->sketch->depth) : 0));
 }

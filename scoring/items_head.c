@@ -10,8 +10,6 @@
  *   flags:           base · number */
 #include "scoring/items.h"
 
-#include "base/pool.h"
-
 #include <assert.h>
 
 enum {
@@ -200,7 +198,7 @@ static void want_distinct(struct items_in *in, enum stream stream, struct distin
 	in->want[stream] = UINT32_MAX; /* a value that moved may stand in two pages */
 	if (sketch) {
 		in->want[stream + 1] = SKETCH_REGISTERS;
-		d->sketch = pool_take_zeroed(sizeof *d->sketch);
+		d->sketch = sketch_new();
 	}
 }
 

@@ -218,15 +218,15 @@ static void look_through(struct lane_sketch *k, const struct sketch *s, uint32_t
 	const uint32_t n = SKETCH_REGISTERS / LANE_GROUPS;
 	uint32_t lapse = UINT32_MAX;
 	for (uint32_t r = group * n; r < (group + 1) * n; r++) {
-		const struct sketch_register *g = &s->at[r];
+		struct sketch_register g = sketch_at(s, r);
 		uint32_t i = 0;
-		while (i < g->cnt && g->ms[i] > edge)
+		while (i < *g.cnt && g.ms[i] > edge)
 			i++;
-		uint8_t rank = i ? g->rank[i - 1] : 0;
+		uint8_t rank = i ? g.rank[i - 1] : 0;
 		if (rank != k->rank[r])
 			set_rank(k, r, rank);
-		if (i && g->ms[i - 1] < lapse)
-			lapse = g->ms[i - 1];
+		if (i && g.ms[i - 1] < lapse)
+			lapse = g.ms[i - 1];
 	}
 	k->lapse[group] = lapse;
 }
