@@ -35,7 +35,7 @@ struct waiting_command {
 };
 
 /* A record of the batch that comes soon. */
-#define PLAN_MAX 16
+#define PLAN_MAX 32
 struct planned {
 	struct facts facts; /* of a CDR that counts */
 	uint32_t copy_cnt, touch_cnt;

@@ -7,7 +7,7 @@
  *
  *     0  the cell of the index            3  the newest calls, the deep part
  *     1  the subject                      4  the ends of the list of pieces, the sketch's registers
- *     2  the head of its history          5, 6, 7  the pieces that the merging hand comes to, one after the other
+ *     2  the head of its history          5 to 8  the pieces that the merging hand comes to, one after the other
  *
  *   These are hints: they change nothing, and what moved in between is merely not there in time. */
 #include "scoring/subject.h"
@@ -35,7 +35,7 @@ static void ask_pieces(const struct pieces *p, struct ahead *a)
 		ask(piece_at(p, p->newest), 1);
 	a->place = p->hand == NO_PIECE ? p->newest : p->hand;
 	if (a->place != NO_PIECE)
-		ask(piece_at(p, a->place), sizeof(struct piece));
+		ask(piece_at(p, a->place), 1);
 }
 
 /* The next piece that the hand comes to; the one before it is here. */
@@ -45,7 +45,7 @@ static void ask_next(const struct pieces *p, struct ahead *a)
 		return;
 	a->place = piece_at(p, a->place)->older;
 	if (a->place < p->cap)
-		ask(piece_at(p, a->place), sizeof(struct piece));
+		ask(piece_at(p, a->place), 1);
 }
 
 static void ask_distinct(const struct distinct *d, uint64_t value)
@@ -67,7 +67,7 @@ static void ask_distinct(const struct distinct *d, uint64_t value)
 
 static void ask_calls(const struct calls *h)
 {
-	uint32_t newest = h->from + (uint32_t)h->cnt, from = h->cnt > 12 ? newest - 12 : h->from;
+	uint32_t newest = h->from + (uint32_t)h->cnt, few = h->deep ? 1 : 12, from = h->cnt > few ? newest - few : h->from;
 	ask(h->call + from, (newest + 1 - from) * sizeof *h->call);
 	ask(h->call + h->from, 1);
 	ask((const char *)h + calls_block_bytes(h->cap, h->has_callers) - h->cap, h->cap);

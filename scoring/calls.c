@@ -135,6 +135,13 @@ static struct calls *make_room(struct slab *m, struct calls *h)
 	return h;
 }
 
+static void note_starts(struct calls *h)
+{
+	const uint8_t *order = calls_by_start(h);
+	for (uint32_t k = 0; k < h->cnt; k++)
+		h->deep->start[k] = calls_relative(h, calls_start_ms(h, &h->call[h->from + order[k]]));
+}
+
 /* Calls are dropped once no window can reach them: the base follows the clock when 32 bits no longer do. */
 static void rebase(struct calls *h, int64_t clock_ms)
 {
@@ -152,12 +159,16 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		h->deep->lanes = h->deep->pieces.lanes = NULL;
 	}
 	h->base_ms = base_ms;
+	if (h->deep)
+		note_starts(h);
 }
 
 static void drop_oldest(struct calls *h, uint32_t k)
 {
 	uint8_t *order = calls_by_start(h);
 	memmove(order + k, order + k + 1, h->cnt - k - 1u);
+	if (h->deep)
+		memmove(h->deep->start + k, h->deep->start + k + 1, (h->cnt - k - 1u) * sizeof *h->deep->start);
 	h->from++;
 	h->cnt--;
 	uint32_t i = 0;
@@ -332,6 +343,7 @@ static void go_deep(struct calls *h)
 		h->deep->exact.talk_ms += c->talk_ms;
 		set_tags(h, h->from + i);
 	}
+	note_starts(h);
 }
 
 /* The newest call of [from, to) with this value, or `to` if there is none. Of a deep history only those with the same tag are looked at. */
@@ -409,14 +421,19 @@ static void cut_runs(struct calls *h, struct call *c, uint32_t k)
 		pieces_cut_runs(&d->pieces, calls_relative(h, start_ms), calls_relative(h, start_ms - d->ahead_ms));
 }
 
+static bool starts_by(struct calls *h, uint32_t k, int64_t start_ms, uint32_t start)
+{
+	if (h->deep && start > 0 && start < UINT32_MAX) /* else several starts are told by the same number */
+		return h->deep->start[k] <= start;
+	return calls_start_ms(h, &h->call[h->from + calls_by_start(h)[k]]) <= start_ms;
+}
+
 /* Behind all that started no later: looked for from the end, in steps that double. */
 static uint32_t place_for_start(struct calls *h, int64_t start_ms)
 {
-	const uint8_t *order = calls_by_start(h);
-	const struct call *exact = h->call + h->from;
-	uint32_t lo = 0, hi = h->cnt;
+	uint32_t lo = 0, hi = h->cnt, start = calls_relative(h, start_ms);
 	for (uint32_t step = 1; step <= hi; step *= 2) {
-		if (calls_start_ms(h, &exact[order[hi - step]]) <= start_ms) {
+		if (starts_by(h, hi - step, start_ms, start)) {
 			lo = hi - step + 1;
 			break;
 		}
@@ -424,7 +441,7 @@ static uint32_t place_for_start(struct calls *h, int64_t start_ms)
 	}
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
-		if (calls_start_ms(h, &exact[order[mid]]) <= start_ms)
+		if (starts_by(h, mid, start_ms, start))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -455,6 +472,10 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 	}
 	memmove(order + k + 1, order + k, h->cnt - k);
 	order[k] = (uint8_t)place;
+	if (h->deep) {
+		memmove(h->deep->start + k + 1, h->deep->start + k, (h->cnt - k) * sizeof *h->deep->start);
+		h->deep->start[k] = calls_relative(h, calls_start_ms(h, c));
+	}
 	h->call[at] = *c;
 	if (h->has_callers)
 		calls_callers(h)[at] = caller;
@@ -523,6 +544,8 @@ void calls_mark_all(struct calls *h)
 {
 	for (uint32_t at = h->from; h->deep && at < h->from + (uint32_t)h->cnt; at++)
 		set_tags(h, at);
+	if (h->deep)
+		note_starts(h);
 	for (uint32_t at = h->from + (uint32_t)h->cnt; at-- > h->from;)
 		mark_last(h, at, h->has_callers ? calls_callers(h)[at] : 0);
 }
