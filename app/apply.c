@@ -94,7 +94,7 @@ static bool apply_copy(struct shard *s, const struct copy *c)
 	struct subject *sub;
 	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
 	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
-	enum found found = subject_of(s, c->key, key_hash(c->key), TIME_NONE, since_ms, &sub);
+	enum found found = subject_of(s, c->key, c->key_hash, TIME_NONE, since_ms, &sub);
 	if (found == NOT_LOADED)
 		return false;
 	s->changed = true;
@@ -120,8 +120,7 @@ static bool apply_inbox(struct shard *s)
 	if (c->kind == COPY_KIND_CNT) {
 		s->meta.relay_next = c->offset;
 		s->changed = true;
-	} else if (!table_find(s->table, c->key, key_hash(c->key)) && !s->pipe->resident &&
-		   !asked_has(&s->asked, c->key, key_hash(c->key))) {
+	} else if (!table_find(s->table, c->key, c->key_hash) && !s->pipe->resident && !asked_has(&s->asked, c->key, c->key_hash)) {
 		return false;
 	} else if (!relay_mark(&s->marks, c)) {
 		s->meta.counts.copies_again++;
@@ -384,7 +383,7 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 	const struct cdr *c = &s->batch.cdrs[i];
 	struct meta_counts *n = &s->meta.counts;
 	bool late = false;
-	enum call_fate fate = subject_add_call(s->table, sub, c, set->time.allowed_lateness_ms, &late);
+	enum call_fate fate = subject_add_own(s->table, sub, &plan_of(s, i)->facts, set->time.allowed_lateness_ms, &late);
 	if (fate == CALL_DUPLICATE) {
 		n->duplicates++;
 		return ERR_OK;
@@ -403,7 +402,7 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 		figures_reset(s->figures, sub, sub->clock_ms);
 		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
 	}
-	return copies_put(s, c, why);
+	return copies_put(s, plan_of(s, i), why);
 }
 
 static enum err check_keying(struct shard *s, const struct cdr *c, struct err_text *why)
@@ -467,25 +466,10 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 		s->meta.counts.partial++;
 	else if (c->use == CDR_WITHHELD) {
 		s->meta.counts.withheld++;
-		*e = copies_put(s, c, why);
+		*e = copies_put(s, plan_of(s, i), why);
 	} else
 		*e = apply_call(s, sub, i, why);
 	return *e == ERR_OK;
-}
-
-/* Memory is asked for ahead of its use: the index, then the subjects, then their calls. */
-static void prefetch_ahead(const struct shard *s)
-{
-	static void (*const hint[])(const struct table *t, uint64_t hash) = {table_prefetch_calls, table_prefetch_subject, table_prefetch};
-	const struct batch *b = &s->batch;
-	for (uint32_t k = 0; k < 3; k++) {
-		uint32_t i = b->at + 6 * (k + 1);
-		if (i >= b->cnt)
-			return;
-		hint[k](s->table, b->cdrs[i].caller_hash);
-		if (s->pipe->resident && b->cdrs[i].called_number.len) /* its copy comes to this shard, or to one beside it */
-			hint[k](s->table, b->cdrs[i].callee_hash);
-	}
 }
 
 enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why)
@@ -495,7 +479,7 @@ enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why
 		if (cycle_full(s) || !apply_inbox(s))
 			return ERR_OK;
 	while (s->batch.at < s->batch.cnt && !cycle_full(s)) {
-		prefetch_ahead(s);
+		plan_ahead(s);
 		if (!apply_record(s, now, &e, why))
 			break;
 	}

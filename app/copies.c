@@ -4,6 +4,8 @@
 
 static int32_t shard_of(const struct shard *s, struct slice key)
 {
+	if (s->meta.partitions == 1)
+		return 0;
 	return partition_of((enum partitioner)s->pipe->settings->partitioner, key, s->meta.partitions);
 }
 
@@ -30,13 +32,11 @@ static enum err put_copy(struct shard *s, const struct copy *c, struct err_text 
 }
 
 /* Of a CDR that counted, or of a withheld caller. */
-enum err copies_put(struct shard *s, const struct cdr *c, struct err_text *why)
+enum err copies_put(struct shard *s, const struct planned *p, struct err_text *why)
 {
-	struct copy copies[RELAY_COPIES_MAX];
-	uint32_t n = relay_copies(s->pipe->settings, c, &s->arena, copies);
 	enum err e = ERR_OK;
-	for (uint32_t i = 0; i < n && !e; i++)
-		e = put_copy(s, &copies[i], why);
+	for (uint32_t i = 0; i < p->copy_cnt && !e; i++)
+		e = put_copy(s, &p->copies[i], why);
 	return e;
 }
 
@@ -61,6 +61,7 @@ static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key,
 			 .offset = (int64_t)s->meta.epoch,
 			 .ordinal = s->meta.outbox_next,
 			 .key = key,
+			 .key_hash = key_hash(key),
 			 .caller = number_pack(number),
 			 .event_ms = time_ms};
 	if (s->outlet->copy)
@@ -92,7 +93,7 @@ enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, co
 			     c ? relay_account_key(c->tenant_id, c->account_id, &s->arena)
 			       : relay_account_key(SLICE_NONE, account, &s->arena),
 			     number, time_ms, why);
-	if (!e && set->relay.trunk && c && c->ingress_trunk.len)
-		e = put_fact(s, kind, arena_printf(&s->arena, "trunk:" SLICE_FMT, SLICE_ARG(c->ingress_trunk)), number, time_ms, why);
+	if (!e && set->relay.trunk && c)
+		e = put_fact(s, kind, relay_trunk_key(c->ingress_trunk, &s->arena), number, time_ms, why);
 	return e;
 }

@@ -43,7 +43,7 @@ static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_m
 	const struct batch *b = &s->batch;
 	for (uint32_t i = s->inbox_at, n = 0; i < s->inbox_cnt && n < COPIES_ASKED_MAX; i++)
 		if (s->inbox[i].kind != COPY_KIND_CNT) {
-			ask(s, s->inbox[i].key, key_hash(s->inbox[i].key));
+			ask(s, s->inbox[i].key, s->inbox[i].key_hash);
 			n++;
 		}
 	for (uint32_t i = b->at; i < b->cnt; i++) {
@@ -309,6 +309,7 @@ static void begin(struct shard *s)
 	rules_scratch_reset(s->scratch);
 	s->said_cnt = 0;
 	s->timers_fired = 0;
+	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
 	if (s->rules && s->rules_generation == atomic_load(&p->rules_generation))
 		return;
 	pthread_mutex_lock(&p->rules_lock);

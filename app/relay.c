@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/relay.h"
 
+#include "base/hash.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,11 +12,19 @@
 
 /* ---- which copies ---- */
 
+static struct slice key_of(struct arena *a, struct slice prefix, struct slice name)
+{
+	char *p = arena_alloc(a, prefix.len + name.len);
+	memcpy(p, prefix.p, prefix.len);
+	memcpy(p + prefix.len, name.p, name.len);
+	return slice_make(p, prefix.len + name.len);
+}
+
 struct slice relay_block_key(struct slice number, struct arena *a)
 {
 	if (number.len < 3 + BLOCK_DIGITS)
 		return SLICE_NONE;
-	return arena_printf(a, "block:%.*s", (int)(number.len - BLOCK_DIGITS), number.p);
+	return key_of(a, SLICE_LIT("block:"), slice_make(number.p, number.len - BLOCK_DIGITS));
 }
 
 struct slice relay_account_key(struct slice tenant, struct slice account, struct arena *a)
@@ -23,15 +33,25 @@ struct slice relay_account_key(struct slice tenant, struct slice account, struct
 		return SLICE_NONE;
 	if (tenant.len)
 		return arena_printf(a, "account:" SLICE_FMT "/" SLICE_FMT, SLICE_ARG(tenant), SLICE_ARG(account));
-	return arena_printf(a, "account:" SLICE_FMT, SLICE_ARG(account));
+	return key_of(a, SLICE_LIT("account:"), account);
+}
+
+struct slice relay_trunk_key(struct slice trunk, struct arena *a)
+{
+	return trunk.len ? key_of(a, SLICE_LIT("trunk:"), trunk) : SLICE_NONE;
 }
 
 static void add(struct copy *out, uint32_t *n, enum copy_kind kind, struct slice key, const struct cdr *c, uint64_t caller)
 {
 	if (!key.len)
 		return;
-	out[*n] = (struct copy){
-		.kind = (uint8_t)kind, .offset = c->offset, .ordinal = kind, .key = key, .caller = caller, .event_ms = c->event_ms};
+	out[*n] = (struct copy){.kind = (uint8_t)kind,
+				.offset = c->offset,
+				.ordinal = kind,
+				.key = key,
+				.key_hash = slice_eq(key, c->callee) ? c->callee_hash : hash64(key.p, key.len, 0),
+				.caller = caller,
+				.event_ms = c->event_ms};
 	++*n;
 }
 
@@ -55,8 +75,8 @@ uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct ar
 	uint64_t caller = number_pack(c->calling_number);
 	if (set->relay.account)
 		add(out, &n, COPY_ACCOUNT, relay_account_key(c->tenant_id, c->account_id, a), c, caller);
-	if (set->relay.trunk && c->ingress_trunk.len)
-		add(out, &n, COPY_TRUNK, arena_printf(a, "trunk:" SLICE_FMT, SLICE_ARG(c->ingress_trunk)), c, caller);
+	if (set->relay.trunk)
+		add(out, &n, COPY_TRUNK, relay_trunk_key(c->ingress_trunk, a), c, caller);
 	if (set->relay.block)
 		add(out, &n, COPY_BLOCK, relay_block_key(c->calling_number, a), c, caller);
 	if (n > cohorts)
@@ -173,6 +193,7 @@ bool relay_next(struct relay_message *m, struct copy *out)
 	m->last_offset = out->offset;
 	out->ordinal = reader_varint(r);
 	out->key = reader_slice(r);
+	out->key_hash = hash64(out->key.p, out->key.len, 0);
 	out->caller = reader_u64(r);
 	if (out->kind >= COPY_KIND_CNT || COPY_IS_FACT(out->kind) != m->facts || out->key.len == 0)
 		return false;

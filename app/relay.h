@@ -37,9 +37,10 @@ struct copy {
 	uint64_t source;   /* topic id of the sender's CDR topic; set by relay_next() */
 	int32_t partition; /* the sender */
 	uint8_t kind;
-	int64_t offset;   /* copy of a CDR: in its partition. Fact: epoch of the taking that decided it */
-	uint64_t ordinal; /* among the copies of its CDR. Fact: number of its outbox entry */
-	struct slice key; /* of the subject that it is for */
+	int64_t offset;    /* copy of a CDR: in its partition. Fact: epoch of the taking that decided it */
+	uint64_t ordinal;  /* among the copies of its CDR. Fact: number of its outbox entry */
+	struct slice key;  /* of the subject that it is for */
+	uint64_t key_hash; /* key_hash() */
 	uint64_t caller; /* CALLED*: hash of the caller, 0 if withheld; cohorts, facts: number_pack of the number that called or is meant */
 	int64_t event_ms;   /* CALLED*, facts */
 	struct facts facts; /* ACCOUNT, TRUNK, BLOCK */
@@ -52,6 +53,7 @@ bool relay_any(const struct settings *set); /* some kind of copy is on */
 uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX]);
 struct slice relay_block_key(struct slice number, struct arena *a); /* "block:+15551230"; absent if the number is too short */
 struct slice relay_account_key(struct slice tenant, struct slice account, struct arena *a);
+struct slice relay_trunk_key(struct slice trunk, struct arena *a);
 
 /* A rule that needs figures which the relay does not bring, or that only cohorts have, is refused: it would read nothing for ever. */
 enum err relay_check_rules(const struct settings *set, const struct rules *rules, struct err_text *why) MUST_CHECK;

@@ -138,6 +138,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	arena_init(&s->sweep_arena, 16 << 10);
 	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
+	s->plan = mem_zalloc(PLAN_MAX * sizeof *s->plan);
 	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
 	return s;
 }
@@ -285,6 +286,7 @@ void shard_drop(struct shard *s)
 	for (int32_t i = 0; s->packs && i < s->meta.partitions; i++)
 		buf_release(&s->packs[i].bytes);
 	free(s->packs);
+	free(s->plan);
 	free(s->batch.cdrs);
 	free(s->batch.origins);
 	asked_release(&s->asked);

@@ -35,6 +35,15 @@ struct waiting_command {
 	int64_t time_ms; /* its own, or its predecessor's if that is later */
 };
 
+/* A record of the batch that comes soon. */
+#define PLAN_MAX 32
+struct planned {
+	struct facts facts; /* of a CDR that counts */
+	uint32_t copy_cnt, touch_cnt;
+	struct copy copies[RELAY_COPIES_MAX];     /* keys live in the cycle's arena */
+	struct ahead touch[1 + RELAY_COPIES_MAX]; /* subjects of this shard's table */
+};
+
 struct shard {
 	struct pipeline *pipe;
 	const struct outlet *outlet;
@@ -71,6 +80,8 @@ struct shard {
 	struct event *said; /* by the stage called last */
 	uint32_t said_cnt, said_cap;
 	struct cause cause;
+	struct planned *plan; /* PLAN_MAX: records batch.at to plan_to, at their index modulo PLAN_MAX */
+	uint32_t plan_to;
 	struct buf message, records;
 	struct store_put *puts;
 	uint32_t put_cap;
@@ -120,6 +131,15 @@ static inline uint64_t key_hash(struct slice key)
 
 bool shard_is_damaged(const struct shard *s, struct slice key);
 
+/* ---- plan.c ---- */
+
+static inline struct planned *plan_of(const struct shard *s, uint32_t i)
+{
+	return &s->plan[i % PLAN_MAX];
+}
+
+void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planned */
+
 /* ---- apply.c ---- */
 
 enum reason apply_unusable(const struct shard *s, const struct cdr *c);
@@ -131,7 +151,7 @@ bool apply_time(struct shard *s, int64_t to_ms, int64_t commands_before_ms, enum
 
 /* ---- copies.c ---- */
 
-enum err copies_put(struct shard *s, const struct cdr *c,
+enum err copies_put(struct shard *s, const struct planned *p,
 		    struct err_text *why) MUST_CHECK;                  /* of a CDR that counted, or of a withheld caller */
 enum err copies_out(struct shard *s, struct err_text *why) MUST_CHECK; /* sent, and acknowledged */
 /* To the cohorts of a number: its block, and where a CDR or an account is at hand those. */

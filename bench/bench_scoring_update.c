@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define BATCH 1000
+#define AHEAD 2 /* records from stage to stage */
 #define SPAN_MS (7 * DAY_MS)
 #define BEGIN_MS INT64_C(1767571200000)
 #define SLICES_MAX 100000
@@ -172,15 +173,24 @@ static void apply(struct table *t, struct rules *r, const struct cdr *c)
 		rules_run(r, s);
 }
 
+static void look_ahead(const struct table *t, uint32_t at, uint32_t to)
+{
+	static struct ahead ahead[AHEAD * AHEAD_STAGES];
+	for (uint32_t stage = 0; stage < AHEAD_STAGES; stage++) {
+		uint32_t i = at + AHEAD * (AHEAD_STAGES - 1 - stage);
+		struct ahead *a = &ahead[i % (AHEAD * AHEAD_STAGES)];
+		if (i >= to)
+			continue;
+		if (stage == 0)
+			*a = (struct ahead){.key_hash = cdrs[i].caller_hash, .callee = number_pack(cdrs[i].callee)};
+		table_ahead(t, a, stage);
+	}
+}
+
 static void apply_batch(struct table *t, struct rules *r, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++) {
-		if (i + 24 < to)
-			table_prefetch(t, cdrs[i + 24].caller_hash);
-		if (i + 16 < to)
-			table_prefetch_subject(t, cdrs[i + 16].caller_hash);
-		if (i + 8 < to)
-			table_prefetch_calls(t, cdrs[i + 8].caller_hash);
+		look_ahead(t, i, to);
 		apply(t, r, &cdrs[i]);
 	}
 }
@@ -263,12 +273,7 @@ static void run_memory(uint32_t numbers)
 		for (uint32_t i = 0; i < BATCH; i++) {
 			bool late;
 			const struct cdr *c = &cdrs[i];
-			if (i + 24 < BATCH)
-				table_prefetch(t, cdrs[i + 24].caller_hash);
-			if (i + 16 < BATCH)
-				table_prefetch_subject(t, cdrs[i + 16].caller_hash);
-			if (i + 8 < BATCH)
-				table_prefetch_calls(t, cdrs[i + 8].caller_hash);
+			look_ahead(t, i, BATCH);
 			struct subject *s = table_find(t, c->calling_number, c->caller_hash);
 			if (!s)
 				s = table_add(t, c->calling_number, c->caller_hash, c->event_ms, -1);

@@ -56,8 +56,8 @@ def bench_app_generate_file(bench):
             left.unlink()
 
 
-def _replay(bench, path, rule_file, count):
-    args = [bench.ringfence, "replay", *(["--rules", rule_file] if rule_file else []), path]
+def _replay(bench, path, rule_file, count, config=None):
+    args = [bench.ringfence, "replay", *(["-c", config] if config else []), *(["--rules", rule_file] if rule_file else []), path]
     r = timed(args, bench.core)
     summary = json.loads(r.out)
     if summary["applied"] != count or summary["dead_letters"]:
@@ -89,6 +89,27 @@ def bench_app_replay_json(bench):
     share = 1 / HOT_SHARE
     call = (cpu["hot"] / cpu["rule1"] - (1 - share)) / share
     yield Figure("bench_app_replay_json_hot_ratio", max(call, 0.01), "times", remark="a call of the hot dialler / the average call without it")
+
+
+def bench_app_replay_relay(bench):
+    """Times `ringfence replay` from start to end on one core, as bench_app_replay_json with one rule (calls["1h"] > 100): relay off, copies for called
+    numbers alone, and all kinds, which is the default: up to five more subjects a CDR. The three in turn within a round; ratios are of the medians
+    of CPU time, user and system. Not timed: making the file."""
+    count = 1_000_000 if bench.quick else 3_000_000
+    path, rule_file = stream(bench, count), rules.write_busy(bench.folder)
+    shapes = {"none": ("off", False), "called": ("managed", False), "all": ("managed", True)}
+    configs = {s: rules.write_relay(bench.folder, s, *kinds) for s, kinds in shapes.items()}
+    runs = {s: [] for s in shapes}
+    path.read_bytes()  # into the page cache
+    for _ in range(_runs(bench)):
+        for shape, config in configs.items():
+            runs[shape].append(_replay(bench, path, rule_file, count, config))
+    cpu = {s: percentile([r.cpu_s for r in rs], 50) for s, rs in runs.items()}
+    for shape, rs in runs.items():
+        yield of_rates(f"bench_app_replay_relay_{shape}_cpu", [count / r.cpu_s for r in rs], "cdr/cpu_s", f"CPU time of the program, {count} CDRs")
+        yield Figure(f"bench_app_replay_relay_{shape}_rss", max(r.rss_mib for r in rs), "MiB", remark="largest resident size")
+    for shape in ("called", "all"):
+        yield Figure(f"bench_app_replay_relay_{shape}_ratio", cpu[shape] / cpu["none"], "times", remark=f"relay {shape} / none")
 
 
 def _program(bench, name, *args):

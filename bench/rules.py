@@ -13,6 +13,17 @@ groups:
         action: alert
 """
 
+# fires for busy numbers: with the relay on, that one began to fire is told to its cohorts
+BUSY = """\
+groups:
+  - name: bench
+    rules:
+      - alert: Busy
+        expr: calls["1h"] > 100
+        mode: enforce
+        action: alert
+"""
+
 # what the last condition of a rule asks; none is ever true, so all that is timed is the asking
 NEVER = ("short6_ratio > 1.5", "answer_ratio > 1.5", "callee_ratio > 1.5", "avg_talk_s > 100000")
 # true of every call
@@ -38,4 +49,18 @@ def twenty():
 def write(folder, count):
     path = folder / f"rules{count}.yaml"
     path.write_text(ONE if count == 1 else twenty())
+    return path
+
+
+def write_busy(folder):
+    path = folder / "busy.yaml"
+    path.write_text(BUSY)
+    return path
+
+
+def write_relay(folder, name, called, cohorts):
+    """A configuration: copies for called numbers (off, managed, all), for accounts, trunks and blocks (true, false)."""
+    path = folder / f"relay-{name}.yaml"
+    on = str(cohorts).lower()
+    path.write_text(f"relay:\n  called: {called}\n  account: {on}\n  trunk: {on}\n  block: {on}\n")
     return path

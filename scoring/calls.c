@@ -15,6 +15,8 @@
  *   A call costs the same always: 128 calls are moved or searched at most, six places of the list of pieces visited. */
 #include "scoring/calls.h"
 
+#include "base/pool.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -42,8 +44,8 @@ void calls_release_deep(struct calls *h)
 	distinct_release(&d->callees);
 	distinct_release(&d->callers);
 	recent_release(&d->regions);
-	free(d->lanes);
-	free(d);
+	lanes_free(d->lanes);
+	pool_give(d, sizeof *d);
 	h->deep = NULL;
 }
 
@@ -57,7 +59,7 @@ void calls_free(struct slab *m, struct calls *h)
 
 struct deep *calls_deep_new(bool has_callers)
 {
-	struct deep *d = mem_zalloc(sizeof *d);
+	struct deep *d = pool_take_zeroed(sizeof *d);
 	pieces_init(&d->pieces, has_callers ? SHARE_COHORT : SHARE_NUMBER);
 	distinct_init(&d->callees);
 	distinct_init(&d->callers);
@@ -126,8 +128,18 @@ static struct calls *make_room(struct slab *m, struct calls *h)
 	} else {
 		move_calls(h, h);
 	}
+	if (h->deep)
+		for (int k = 0; k < TAG_KINDS; k++)
+			memmove(h->deep->tag[k], h->deep->tag[k] + slack, h->cnt);
 	h->from = 0;
 	return h;
+}
+
+static void note_starts(struct calls *h)
+{
+	const uint8_t *order = calls_by_start(h);
+	for (uint32_t k = 0; k < h->cnt; k++)
+		h->deep->start[k] = calls_relative(h, calls_start_ms(h, &h->call[h->from + order[k]]));
 }
 
 /* Calls are dropped once no window can reach them: the base follows the clock when 32 bits no longer do. */
@@ -143,29 +155,34 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callees, by32);
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
-		free(h->deep->lanes); /* made again at the next reading */
+		lanes_free(h->deep->lanes); /* made again at the next reading */
 		h->deep->lanes = h->deep->pieces.lanes = NULL;
 	}
 	h->base_ms = base_ms;
+	if (h->deep)
+		note_starts(h);
 }
 
 static void drop_oldest(struct calls *h, uint32_t k)
 {
 	uint8_t *order = calls_by_start(h);
 	memmove(order + k, order + k + 1, h->cnt - k - 1u);
+	if (h->deep)
+		memmove(h->deep->start + k, h->deep->start + k + 1, (h->cnt - k - 1u) * sizeof *h->deep->start);
 	h->from++;
 	h->cnt--;
-	for (uint32_t i = 0; i < h->cnt; i++)
+	uint32_t i = 0;
+	for (; i + 16 <= h->cnt; i += 16)
+		for (uint32_t n = 0; n < 16; n++) /* one instruction */
+			order[i + n]--;
+	for (; i < h->cnt; i++)
 		order[i]--;
 }
 
 static uint32_t place_by_start(struct calls *h, uint32_t place)
 {
 	const uint8_t *order = calls_by_start(h);
-	uint32_t k = 0;
-	while (order[k] != place)
-		k++;
-	return k;
+	return (uint32_t)((const uint8_t *)memchr(order, (int)place, h->cnt) - order);
 }
 
 static void expire(struct calls *h, int64_t clock_ms)
@@ -289,6 +306,32 @@ void calls_see(struct calls *h, const struct call *c, uint64_t caller)
 		see_value(d, 1, caller, c->end);
 }
 
+static inline uint64_t value_of(struct calls *h, uint32_t at, uint32_t kind)
+{
+	const struct call *c = &h->call[at];
+	return kind == TAG_CALLEE ? c->callee : kind == TAG_REGION ? c->region : calls_callers(h)[at];
+}
+
+static inline uint8_t tag_of(uint64_t value)
+{
+	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
+static inline uint8_t more_of(uint64_t value)
+{
+	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+}
+
+static void set_tags(struct calls *h, uint32_t at)
+{
+	const struct call *c = &h->call[at];
+	h->deep->tag[TAG_CALLEE][at] = tag_of(c->callee);
+	h->deep->tag[TAG_CALLEE_MORE][at] = more_of(c->callee);
+	h->deep->tag[TAG_REGION][at] = tag_of(c->region);
+	if (h->has_callers)
+		h->deep->tag[TAG_CALLER][at] = tag_of(calls_callers(h)[at]);
+}
+
 static void go_deep(struct calls *h)
 {
 	h->deep = calls_deep_new(h->has_callers);
@@ -298,42 +341,57 @@ static void go_deep(struct calls *h)
 		h->deep->exact.calls++;
 		h->deep->exact.answered += c->flags & 1;
 		h->deep->exact.talk_ms += c->talk_ms;
+		set_tags(h, h->from + i);
 	}
+	note_starts(h);
 }
 
-static inline bool same_value(struct calls *h, uint32_t a, uint32_t b, uint32_t mark)
+/* The newest call of [from, to) with this value, or `to` if there is none. Of a deep history only those with the same tag are looked at. */
+static inline uint32_t find_value(struct calls *h, uint32_t from, uint32_t to, uint32_t kind, uint64_t value)
 {
-	if (mark == CALL_LAST_CALLEE)
-		return h->call[a].callee == h->call[b].callee;
-	if (mark == CALL_LAST_REGION)
-		return h->call[a].region == h->call[b].region;
-	return calls_callers(h)[a] == calls_callers(h)[b];
+	const uint8_t *tags = h->deep ? h->deep->tag[kind] : NULL;
+	for (uint32_t i = to; i > from;) {
+		const uint8_t *tag = tags ? memrchr(tags + from, tag_of(value), i - from) : NULL;
+		if (tags && !tag)
+			break;
+		i = tags ? (uint32_t)(tag - tags) : i - 1;
+		if (tags && kind == TAG_CALLEE && h->deep->tag[TAG_CALLEE_MORE][i] != more_of(value))
+			continue;
+		if (value_of(h, i, kind) == value)
+			return i;
+	}
+	return to;
 }
 
 /* Moves the mark of the last sighting of its value to the call at `at`, or leaves it where a newer call has it. */
-static inline void move_mark(struct calls *h, uint32_t at, uint32_t mark)
+static inline void move_mark(struct calls *h, uint32_t at, uint32_t kind, uint32_t mark)
 {
-	for (uint32_t i = h->from + (uint32_t)h->cnt; --i > at;)
-		if (same_value(h, i, at, mark))
-			return;
+	uint32_t end = h->from + (uint32_t)h->cnt;
+	uint64_t value = value_of(h, at, kind);
+	if (find_value(h, at + 1, end, kind, value) < end)
+		return;
 	h->call[at].flags |= mark;
-	for (uint32_t i = at; i-- > h->from;)
-		if ((h->call[i].flags & mark) && same_value(h, i, at, mark)) {
-			h->call[i].flags &= ~mark;
+	for (uint32_t i = at, to; i > h->from; i = to) {
+		to = find_value(h, h->from, i, kind, value);
+		if (to == i)
+			return;
+		if (h->call[to].flags & mark) {
+			h->call[to].flags &= ~mark;
 			if (h->deep && h->deep->lanes)
-				lanes_unmark(h->deep->lanes, i - h->from, mark);
+				lanes_unmark(h->deep->lanes, to - h->from, mark);
 			return;
 		}
+	}
 }
 
 static void mark_last(struct calls *h, uint32_t at, uint64_t caller)
 {
 	if (h->call[at].callee)
-		move_mark(h, at, CALL_LAST_CALLEE);
+		move_mark(h, at, TAG_CALLEE, CALL_LAST_CALLEE);
 	if (h->call[at].region)
-		move_mark(h, at, CALL_LAST_REGION);
+		move_mark(h, at, TAG_REGION, CALL_LAST_REGION);
 	if (caller)
-		move_mark(h, at, CALL_LAST_CALLER);
+		move_mark(h, at, TAG_CALLER, CALL_LAST_CALLER);
 }
 
 static struct call call_of(const struct calls *h, const struct facts *f)
@@ -363,14 +421,32 @@ static void cut_runs(struct calls *h, struct call *c, uint32_t k)
 		pieces_cut_runs(&d->pieces, calls_relative(h, start_ms), calls_relative(h, start_ms - d->ahead_ms));
 }
 
-/* Behind all that started no later. */
+static bool starts_by(struct calls *h, uint32_t k, int64_t start_ms, uint32_t start)
+{
+	if (h->deep && start > 0 && start < UINT32_MAX) /* else several starts are told by the same number */
+		return h->deep->start[k] <= start;
+	return calls_start_ms(h, &h->call[h->from + calls_by_start(h)[k]]) <= start_ms;
+}
+
+/* Behind all that started no later: looked for from the end, in steps that double. */
 static uint32_t place_for_start(struct calls *h, int64_t start_ms)
 {
-	const uint8_t *order = calls_by_start(h);
-	uint32_t k = h->cnt;
-	while (k > 0 && calls_start_ms(h, &h->call[h->from + order[k - 1]]) > start_ms)
-		k--;
-	return k;
+	uint32_t lo = 0, hi = h->cnt, start = calls_relative(h, start_ms);
+	for (uint32_t step = 1; step <= hi; step *= 2) {
+		if (starts_by(h, hi - step, start_ms, start)) {
+			lo = hi - step + 1;
+			break;
+		}
+		hi -= step;
+	}
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+		if (starts_by(h, mid, start_ms, start))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 static void insert(struct calls *h, struct call *c, uint64_t caller)
@@ -391,12 +467,20 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 			memmove(calls_callers(h) + at + 1, calls_callers(h) + at, (h->cnt - place) * sizeof(uint64_t));
 		for (uint32_t i = 0; i < h->cnt; i++)
 			order[i] = (uint8_t)(order[i] + (order[i] >= place));
+		for (int i = 0; i < TAG_KINDS && h->deep; i++)
+			memmove(h->deep->tag[i] + at + 1, h->deep->tag[i] + at, h->cnt - place);
 	}
 	memmove(order + k + 1, order + k, h->cnt - k);
 	order[k] = (uint8_t)place;
+	if (h->deep) {
+		memmove(h->deep->start + k + 1, h->deep->start + k, (h->cnt - k) * sizeof *h->deep->start);
+		h->deep->start[k] = calls_relative(h, calls_start_ms(h, c));
+	}
 	h->call[at] = *c;
 	if (h->has_callers)
 		calls_callers(h)[at] = caller;
+	if (h->deep)
+		set_tags(h, at);
 	h->cnt++;
 	mark_last(h, at, caller);
 	if (h->deep && h->deep->lanes)
@@ -458,6 +542,10 @@ void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t 
 
 void calls_mark_all(struct calls *h)
 {
+	for (uint32_t at = h->from; h->deep && at < h->from + (uint32_t)h->cnt; at++)
+		set_tags(h, at);
+	if (h->deep)
+		note_starts(h);
 	for (uint32_t at = h->from + (uint32_t)h->cnt; at-- > h->from;)
 		mark_last(h, at, h->has_callers ? calls_callers(h)[at] : 0);
 }

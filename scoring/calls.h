@@ -43,6 +43,9 @@ static inline int64_t call_lasted_ms(const struct call *c)
 	return (int64_t)c->lasted_high * (INT64_C(1) << 32) + c->lasted_low;
 }
 
+/* A byte of each value, so that a value is found, or is known not to be there, without a look at the calls; of called numbers, which are mostly new, two. */
+enum tag_kind { TAG_CALLEE, TAG_REGION, TAG_CALLER, TAG_CALLEE_MORE, TAG_KINDS };
+
 struct deep { /* only once 128 calls are exceeded */
 	struct pieces pieces;
 	struct weight exact;              /* of the exact calls */
@@ -53,8 +56,10 @@ struct deep { /* only once 128 calls are exceeded */
 	int64_t ahead_ms;      /* most that a start lay behind its end among them (broken clocks), else 0 */
 	bool run_joined;       /* the oldest exact call goes on the run of the newest piece */
 	uint64_t late_merged;
-	struct lanes *lanes; /* owned; NULL before the first reading of the rule set's windows */
-	bool late_unstored;  /* a call came that is not among the exact ones, and its distinct values are not stored yet */
+	struct lanes *lanes;              /* owned; NULL before the first reading of the rule set's windows */
+	uint32_t start[CALLS_EXACT + 1];  /* of the exact calls in order of start, calls_relative() */
+	uint8_t tag[TAG_KINDS][DEEP_CAP]; /* of the exact calls, by their place in `call` */
+	bool late_unstored;               /* a call came that is not among the exact ones, and its distinct values are not stored yet */
 };
 
 struct calls { /* a movable block of the slab: header, call[cap], caller[cap] for cohorts, by_start[cap] */

@@ -9,10 +9,10 @@
  *   register it has about log2(n) / 2, so 20 are exceeded once in thousands of registers at a billion values, and then the oldest step goes. */
 #include "scoring/distinct.h"
 
-#include "base/arena.h"
+#include "base/pool.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* ---- the values last seen ---- */
 
@@ -21,18 +21,29 @@ void recent_init(struct recent *r, uint16_t max)
 	*r = (struct recent){.max = max};
 }
 
+static size_t room_bytes(uint32_t cap)
+{
+	return cap * (sizeof(struct seen) + 1);
+}
+
 void recent_release(struct recent *r)
 {
-	free(r->seen);
-	r->seen = NULL;
+	pool_give(r->room, room_bytes(r->cap));
+	r->room = r->seen = NULL;
 	r->cnt = r->cap = 0;
+}
+
+static uint8_t tag_of(uint64_t value)
+{
+	return (uint8_t)(value * UINT64_C(0x9e3779b97f4a7c15) >> 56);
 }
 
 static uint32_t place_of_value(const struct recent *r, uint64_t value)
 {
-	for (uint32_t i = r->cnt; i-- > 0;)
-		if (r->seen[i].value == value)
-			return i;
+	const uint8_t *tags = recent_tags(r), *tag;
+	for (uint32_t n = r->cnt; n > 0 && (tag = memrchr(tags, tag_of(value), n)); n = (uint32_t)(tag - tags))
+		if (r->seen[tag - tags].value == value)
+			return (uint32_t)(tag - tags);
 	return r->cnt;
 }
 
@@ -46,23 +57,65 @@ static void mark(uint64_t dirty[2], uint8_t page)
 	dirty[page / 64 & 1] |= UINT64_C(1) << page % 64;
 }
 
+/* Room for one more behind the newest. */
 static void make_room(struct recent *r)
 {
-	if (r->cnt < r->cap)
+	uint32_t cap = r->cap, from = cap ? (uint32_t)(r->seen - r->room) : 0;
+	if (from + r->cnt < cap)
 		return;
-	r->cap = (uint16_t)(r->cap ? 2 * r->cap : 16);
-	r->seen = mem_realloc(r->seen, r->cap * sizeof *r->seen);
+	if (from > 0) {
+		uint8_t *tags = recent_tags(r);
+		memmove(r->room, r->seen, r->cnt * sizeof *r->seen);
+		memmove(tags - from, tags, r->cnt);
+		r->seen = r->room;
+		return;
+	}
+	struct recent old = *r;
+	r->cap = (uint16_t)(cap ? 2 * cap : 16);
+	r->room = r->seen = pool_take(room_bytes(r->cap));
+	if (cap) {
+		memcpy(r->room, old.room, r->cnt * sizeof *r->room);
+		memcpy(recent_tags(r), recent_tags(&old), r->cnt);
+		pool_give(old.room, room_bytes(cap));
+	}
+}
+
+static void take_out(struct recent *r, uint32_t at)
+{
+	uint8_t *tags = recent_tags(r);
+	r->cnt--;
+	if (at == 0) {
+		r->seen++;
+		return;
+	}
+	memmove(r->seen + at, r->seen + at + 1, (r->cnt - at) * sizeof *r->seen);
+	memmove(tags + at, tags + at + 1, r->cnt - at);
+}
+
+static void put_in(struct recent *r, const struct seen *fresh)
+{
+	make_room(r);
+	uint8_t *tags = recent_tags(r);
+	uint32_t at = r->cnt;
+	while (at > 0 && before(fresh, &r->seen[at - 1]))
+		at--;
+	memmove(r->seen + at + 1, r->seen + at, (r->cnt - at) * sizeof *r->seen);
+	memmove(tags + at + 1, tags + at, r->cnt - at);
+	r->seen[at] = *fresh;
+	tags[at] = tag_of(fresh->value);
+	r->cnt++;
 }
 
 bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
 {
 	struct seen fresh = {.value = value, .ms = ms, .page = page};
-	uint32_t at = place_of_value(r, value);
+	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
 	bool full = false;
 	if (at < r->cnt) {
 		if (r->seen[at].ms >= ms)
 			return false;
 		mark(r->dirty, r->seen[at].page);
+		take_out(r, at);
 	} else if (r->cnt == r->max) {
 		if (before(&fresh, &r->seen[0])) {
 			*forgotten = fresh;
@@ -71,18 +124,9 @@ bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, str
 		*forgotten = r->seen[0];
 		mark(r->dirty, r->seen[0].page);
 		full = true;
-		at = 0;
-	} else {
-		make_room(r);
-		r->cnt++;
+		take_out(r, 0);
 	}
-	/* the hole at `at` moves up to the new place, or down if the value is new and older than others */
-	uint32_t to = at;
-	for (; to + 1 < r->cnt && before(&r->seen[to + 1], &fresh); to++)
-		r->seen[to] = r->seen[to + 1];
-	for (; to > 0 && to <= at && before(&fresh, &r->seen[to - 1]); to--)
-		r->seen[to] = r->seen[to - 1];
-	r->seen[to] = fresh;
+	put_in(r, &fresh);
 	return full;
 }
 
@@ -105,7 +149,7 @@ void recent_expire(struct recent *r, uint32_t edge)
 	if (gone == 0)
 		return;
 	r->cnt = (uint16_t)(r->cnt - gone);
-	memmove(r->seen, r->seen + gone, r->cnt * sizeof *r->seen);
+	r->seen += gone;
 }
 
 void recent_shift(struct recent *r, uint32_t by)
@@ -140,29 +184,84 @@ uint32_t sketch_place(uint64_t value, uint8_t *rank)
 	return (uint32_t)x & (SKETCH_REGISTERS - 1);
 }
 
-void sketch_add(struct sketch *s, uint64_t value, uint32_t ms)
+static uint32_t register_bytes(uint32_t depth)
+{
+	return (2 + depth + 3) / 4 * 4 + 4 * depth;
+}
+
+static size_t sketch_bytes(uint32_t depth)
+{
+	return sizeof(struct sketch) + (size_t)SKETCH_REGISTERS * register_bytes(depth);
+}
+
+static struct sketch *sketch_of(uint32_t depth)
+{
+	struct sketch *s = pool_take_zeroed(sketch_bytes(depth));
+	s->depth = depth;
+	s->register_bytes = register_bytes(depth);
+	return s;
+}
+
+struct sketch *sketch_new(void)
+{
+	return sketch_of(SKETCH_DEPTH_FIRST);
+}
+
+void sketch_free(struct sketch *s)
+{
+	if (s)
+		pool_give(s, sketch_bytes(s->depth));
+}
+
+void sketch_room(struct sketch **s, uint32_t depth)
+{
+	struct sketch *old = *s;
+	uint32_t more = old->depth;
+	if (depth <= old->depth)
+		return;
+	while (more < depth)
+		more = more + SKETCH_DEPTH_STEP < SKETCH_DEPTH ? more + SKETCH_DEPTH_STEP : SKETCH_DEPTH;
+	struct sketch *fresh = sketch_of(more);
+	memcpy(fresh->dirty, old->dirty, sizeof fresh->dirty);
+	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
+		struct sketch_register from = sketch_at(old, r), to = sketch_at(fresh, r);
+		*to.cnt = *from.cnt;
+		*to.page = *from.page;
+		memcpy(to.rank, from.rank, *from.cnt);
+		memcpy(to.ms, from.ms, *from.cnt * sizeof *to.ms);
+	}
+	sketch_free(old);
+	*s = fresh;
+}
+
+void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 {
 	uint64_t x = mix(value);
-	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1), n = s->cnt[r], at = 0, end;
-	uint8_t rank = rank_of(x), *ranks = s->rank[r];
-	uint32_t *times = s->ms[r];
-	while (at < n && times[at] > ms)
+	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1);
+	struct sketch_register g = sketch_at(*s, r);
+	uint32_t n = *g.cnt, at = 0, end;
+	uint8_t rank = rank_of(x);
+	while (at < n && g.ms[at] > ms)
 		at++;
-	if ((at > 0 && ranks[at - 1] >= rank) || (at < n && times[at] == ms && ranks[at] >= rank))
+	if ((at > 0 && g.rank[at - 1] >= rank) || (at < n && g.ms[at] == ms && g.rank[at] >= rank))
 		return; /* a newer one outranks it */
-	for (end = at; end < n && ranks[end] <= rank;)
+	for (end = at; end < n && g.rank[end] <= rank;)
 		end++; /* outranked now */
 	if (end == at && n == SKETCH_DEPTH) {
 		if (at == n)
 			return;
 		n--;
 	}
-	memmove(times + at + 1, times + end, (n - end) * sizeof *times);
-	memmove(ranks + at + 1, ranks + end, n - end);
-	times[at] = ms;
-	ranks[at] = rank;
-	s->cnt[r] = (uint8_t)(n - (end - at) + 1);
-	mark(s->dirty, s->page[r]);
+	if (end == at && n == (*s)->depth) {
+		sketch_room(s, n + 1);
+		g = sketch_at(*s, r);
+	}
+	memmove(g.ms + at + 1, g.ms + end, (n - end) * sizeof *g.ms);
+	memmove(g.rank + at + 1, g.rank + end, n - end);
+	g.ms[at] = ms;
+	g.rank[at] = rank;
+	*g.cnt = (uint8_t)(n - (end - at) + 1);
+	mark((*s)->dirty, *g.page);
 }
 
 double sketch_estimate(uint64_t sum, uint32_t zero)
@@ -179,10 +278,11 @@ double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge)
 	uint32_t zero = 0;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
 		uint32_t i = 0, rank = also ? also[r] : 0;
-		while (i < s->cnt[r] && s->ms[r][i] > edge)
+		struct sketch_register g = sketch_at(s, r);
+		while (i < *g.cnt && g.ms[i] > edge)
 			i++;
-		if (i && s->rank[r][i - 1] > rank)
-			rank = s->rank[r][i - 1];
+		if (i && g.rank[i - 1] > rank)
+			rank = g.rank[i - 1];
 		zero += rank == 0;
 		if (rank)
 			sum += UINT64_C(1) << (SKETCH_RANK_MAX - rank);
@@ -201,7 +301,7 @@ void distinct_init(struct distinct *d)
 void distinct_release(struct distinct *d)
 {
 	recent_release(&d->recent);
-	free(d->sketch);
+	sketch_free(d->sketch);
 	d->sketch = NULL;
 }
 
@@ -211,13 +311,13 @@ bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
-		d->sketch = mem_zalloc(sizeof *d->sketch);
+		d->sketch = sketch_new();
 		for (uint32_t i = 0; i < d->recent.cnt; i++)
-			sketch_add(d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
-		sketch_add(d->sketch, forgotten.value, forgotten.ms);
+			sketch_add(&d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
+		sketch_add(&d->sketch, forgotten.value, forgotten.ms);
 	}
 	if (d->sketch)
-		sketch_add(d->sketch, value, ms);
+		sketch_add(&d->sketch, value, ms);
 	return had;
 }
 
@@ -263,16 +363,17 @@ void distinct_shift(struct distinct *d, uint32_t by)
 	if (!d->sketch)
 		return;
 	for (uint32_t r = 0; r < SKETCH_REGISTERS; r++) {
+		struct sketch_register g = sketch_at(d->sketch, r);
 		uint32_t n = 0;
-		while (n < d->sketch->cnt[r] && d->sketch->ms[r][n] > by) {
-			d->sketch->ms[r][n] -= by;
+		while (n < *g.cnt && g.ms[n] > by) {
+			g.ms[n] -= by;
 			n++;
 		}
-		d->sketch->cnt[r] = (uint8_t)n; /* what lies before the base is in no window */
+		*g.cnt = (uint8_t)n; /* what lies before the base is in no window */
 	}
 }
 
 int64_t distinct_bytes(const struct distinct *d)
 {
-	return (int64_t)(d->recent.cap * sizeof *d->recent.seen + (d->sketch ? sizeof *d->sketch : 0));
+	return (int64_t)(room_bytes(d->recent.cap) + (d->sketch ? sketch_bytes(d->sketch->depth) : 0));
 }

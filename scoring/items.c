@@ -21,7 +21,7 @@
 static void order_pieces(const struct pieces *p, uint16_t *order)
 {
 	uint32_t n = 0;
-	for (uint16_t at = p->oldest; at != NO_PIECE; at = p->piece[at].newer)
+	for (uint16_t at = p->oldest; at != NO_PIECE; at = piece_at(p, at)->newer)
 		order[n++] = at;
 }
 
@@ -181,10 +181,11 @@ static void put_piece(int64_t base_ms, const struct piece *p, int64_t *ms, struc
 static void put_register(int64_t base_ms, const struct sketch *s, uint32_t r, int64_t *ms, struct buf *out)
 {
 	buf_put_u8(out, (uint8_t)r);
-	buf_put_u8(out, s->cnt[r]);
-	for (uint32_t i = 0; i < s->cnt[r]; i++) {
-		buf_put_u8(out, s->rank[r][i]);
-		put_time(out, ms, base_ms + s->ms[r][i]);
+	struct sketch_register g = sketch_at(s, r);
+	buf_put_u8(out, *g.cnt);
+	for (uint32_t i = 0; i < *g.cnt; i++) {
+		buf_put_u8(out, g.rank[i]);
+		put_time(out, ms, base_ms + g.ms[i]);
 	}
 }
 
@@ -212,7 +213,7 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 	switch (stream) {
 	case STREAM_CALLS:
 		if (i < it->made_pieces)
-			put_piece(h->base_ms, &h->deep->pieces.piece[it->made[i]], ms, out);
+			put_piece(h->base_ms, piece_at(&h->deep->pieces, it->made[i]), ms, out);
 		else
 			put_call(h, &h->call[h->from + i - it->made_pieces], ms, out);
 		return;
@@ -233,7 +234,7 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 		return;
 	case STREAM_RECEIVED:
 		if (i < it->received_pieces) {
-			put_piece(in->base_ms, &in->deep->pieces.piece[it->received[i]], ms, out);
+			put_piece(in->base_ms, piece_at(&in->deep->pieces, it->received[i]), ms, out);
 		} else {
 			put_time(out, ms, in->base_ms + in->call[i - it->received_pieces].ms);
 			put_bytes(out, in->call[i - it->received_pieces].party, 8);
@@ -273,7 +274,7 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 	switch (stream) {
 	case STREAM_CALLS:
 		if (i < it->made_pieces)
-			return &h->deep->pieces.piece[it->made[i]].page;
+			return &piece_at(&h->deep->pieces, it->made[i])->page;
 		return &h->call[h->from + i - it->made_pieces].page;
 	case STREAM_CALLEES:
 		return &h->deep->callees.recent.seen[i].page;
@@ -282,21 +283,21 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 	case STREAM_REGIONS:
 		return &h->deep->regions.seen[i].page;
 	case STREAM_CALLEES_SKETCH:
-		return &h->deep->callees.sketch->page[i];
+		return sketch_at(h->deep->callees.sketch, i).page;
 	case STREAM_CALLERS_SKETCH:
-		return &h->deep->callers.sketch->page[i];
+		return sketch_at(h->deep->callers.sketch, i).page;
 	case STREAM_RECEIVED:
 		if (i < it->received_pieces)
-			return &in->deep->pieces.piece[it->received[i]].page;
+			return &piece_at(&in->deep->pieces, it->received[i])->page;
 		return &in->call[i - it->received_pieces].page;
 	case STREAM_PARTIES:
 		return &in->deep->parties.recent.seen[i].page;
 	case STREAM_PARTIES_SKETCH:
-		return &in->deep->parties.sketch->page[i];
+		return sketch_at(in->deep->parties.sketch, i).page;
 	case STREAM_FLAGGED:
 		return &it->s->marks->flagged.recent.seen[i].page;
 	case STREAM_FLAGGED_SKETCH:
-		return &it->s->marks->flagged.sketch->page[i];
+		return sketch_at(it->s->marks->flagged.sketch, i).page;
 	default:
 		return NULL;
 	}
@@ -428,27 +429,30 @@ static bool get_piece(struct pieces *list, int64_t base_ms, int64_t *ms, uint8_t
 	p.min_start = p.max_start = get_start(r, first_ms - base_ms);
 	if (mask & PIECE_MANY)
 		p.max_start = get_start(r, last_ms - base_ms);
-	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last || (list->newest != NO_PIECE && list->piece[list->newest].first > p.first))
+	if (r->bad || mask >= PIECE_MASK_END || p.first > p.last ||
+	    (list->newest != NO_PIECE && piece_at(list, list->newest)->first > p.first))
 		return false;
 	pieces_append(list, &p);
 	return true;
 }
 
-static bool get_register(struct sketch *s, uint64_t *seen, int64_t base_ms, int64_t *ms, uint8_t page, struct reader *r)
+static bool get_register(struct sketch **sketch, uint64_t *seen, int64_t base_ms, int64_t *ms, uint8_t page, struct reader *r)
 {
 	uint32_t reg = reader_u8(r), n = reader_u8(r), kept = 0;
 	if (r->bad || n > SKETCH_DEPTH || seen[reg / 64] >> reg % 64 & 1)
 		return false;
 	seen[reg / 64] |= UINT64_C(1) << reg % 64;
-	s->page[reg] = page;
+	sketch_room(sketch, n);
+	struct sketch_register g = sketch_at(*sketch, reg);
+	*g.page = page;
 	for (uint32_t i = 0; i < n && !r->bad; i++) {
-		s->rank[reg][i] = reader_u8(r);
-		s->ms[reg][i] = get_relative(r, ms, base_ms);
-		r->bad = r->bad || s->rank[reg][i] < 1 || s->rank[reg][i] > SKETCH_RANK_MAX ||
-			 (i && (s->rank[reg][i] <= s->rank[reg][i - 1] || s->ms[reg][i] > s->ms[reg][i - 1]));
-		kept += s->ms[reg][i] > 0;
+		g.rank[i] = reader_u8(r);
+		g.ms[i] = get_relative(r, ms, base_ms);
+		r->bad = r->bad || g.rank[i] < 1 || g.rank[i] > SKETCH_RANK_MAX ||
+			 (i && (g.rank[i] <= g.rank[i - 1] || g.ms[i] > g.ms[i - 1]));
+		kept += g.ms[i] > 0;
 	}
-	s->cnt[reg] = (uint8_t)kept;
+	*g.cnt = (uint8_t)kept;
 	return !r->bad;
 }
 
@@ -508,9 +512,9 @@ static bool get_item(struct items_in *in, enum stream stream, int64_t *ms, uint8
 	case STREAM_REGIONS:
 		return get_recent(&h->deep->regions, stream, h->base_ms, ms, page, r);
 	case STREAM_CALLEES_SKETCH:
-		return get_register(h->deep->callees.sketch, in->registers[0], h->base_ms, ms, page, r);
+		return get_register(&h->deep->callees.sketch, in->registers[0], h->base_ms, ms, page, r);
 	case STREAM_CALLERS_SKETCH:
-		return get_register(h->deep->callers.sketch, in->registers[1], h->base_ms, ms, page, r);
+		return get_register(&h->deep->callers.sketch, in->registers[1], h->base_ms, ms, page, r);
 	case STREAM_RECEIVED:
 		if (in->have[stream] < in->received_pieces)
 			return get_piece(&rec->deep->pieces, rec->base_ms, ms, page, r);
@@ -518,13 +522,13 @@ static bool get_item(struct items_in *in, enum stream stream, int64_t *ms, uint8
 	case STREAM_PARTIES:
 		return get_recent(&rec->deep->parties.recent, stream, rec->base_ms, ms, page, r);
 	case STREAM_PARTIES_SKETCH:
-		return get_register(rec->deep->parties.sketch, in->registers[2], rec->base_ms, ms, page, r);
+		return get_register(&rec->deep->parties.sketch, in->registers[2], rec->base_ms, ms, page, r);
 	case STREAM_FLAGS:
 		return get_flag(m, ms, r);
 	case STREAM_FLAGGED:
 		return get_recent(&m->flagged.recent, stream, m->base_ms, ms, page, r);
 	case STREAM_FLAGGED_SKETCH:
-		return get_register(m->flagged.sketch, in->registers[3], m->base_ms, ms, page, r);
+		return get_register(&m->flagged.sketch, in->registers[3], m->base_ms, ms, page, r);
 	case STREAM_STATE:
 		return get_part(in->s->state, in->s->state_len, STATE_ITEM_BYTES, in->have[stream], r);
 	case STREAM_ORDER:

@@ -198,7 +198,7 @@ static void want_distinct(struct items_in *in, enum stream stream, struct distin
 	in->want[stream] = UINT32_MAX; /* a value that moved may stand in two pages */
 	if (sketch) {
 		in->want[stream + 1] = SKETCH_REGISTERS;
-		d->sketch = mem_zalloc(sizeof *d->sketch);
+		d->sketch = sketch_new();
 	}
 }
 
@@ -340,7 +340,7 @@ static void finish_pieces(struct pieces *p, uint32_t hand)
 	if (hand == 0)
 		return;
 	while (--hand > 0)
-		at = p->piece[at].newer;
+		at = piece_at(p, at)->newer;
 	p->hand = at;
 }
 

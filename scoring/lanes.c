@@ -8,6 +8,8 @@
  *   before which none lapses; only groups whose time has come are looked through. */
 #include "scoring/calls.h"
 
+#include "base/pool.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -58,15 +60,26 @@ static void fill(struct lane *l, struct lane_place *at, const struct calls *h)
 	at->from = h->cnt;
 	for (; at->from > 0 && h->call[h->from + at->from - 1].end > at->edge; at->from--)
 		add_call(l, &h->call[h->from + at->from - 1]);
-	for (uint16_t k = p->newest; k != NO_PIECE && p->piece[k].first > at->edge; k = p->piece[k].older) {
-		add_piece(l, &p->piece[k]);
+	for (uint16_t k = p->newest; k != NO_PIECE && piece_at(p, k)->first > at->edge; k = piece_at(p, k)->older) {
+		add_piece(l, piece_at(p, k));
 		at->piece = k;
 	}
 }
 
+static size_t lanes_bytes(uint32_t cnt)
+{
+	return sizeof(struct lanes) + cnt * sizeof(struct lane);
+}
+
+void lanes_free(struct lanes *l)
+{
+	if (l)
+		pool_give(l, lanes_bytes(l->cnt));
+}
+
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms)
 {
-	struct lanes *l = mem_zalloc(sizeof *l + cnt * sizeof *l->lane);
+	struct lanes *l = pool_take_zeroed(lanes_bytes(cnt));
 	assert(cnt <= LANES_MAX);
 	l->cnt = cnt;
 	for (uint32_t i = 0; i < cnt; i++) {
@@ -80,14 +93,14 @@ struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_
 static void advance(struct lane *l, struct lane_place *at, const struct calls *h)
 {
 	const struct pieces *p = &h->deep->pieces;
-	while (at->piece != NO_PIECE && p->piece[at->piece].first <= at->edge) {
-		drop_piece(l, &p->piece[at->piece]);
-		at->piece = p->piece[at->piece].newer;
+	while (at->piece != NO_PIECE && piece_at(p, at->piece)->first <= at->edge) {
+		drop_piece(l, piece_at(p, at->piece));
+		at->piece = piece_at(p, at->piece)->newer;
 	}
 	for (; at->piece == NO_PIECE && at->from < h->cnt && h->call[h->from + at->from].end <= at->edge; at->from++)
 		drop_call(l, &h->call[h->from + at->from]);
 	if (at->piece != NO_PIECE)
-		at->next = p->piece[at->piece].first;
+		at->next = piece_at(p, at->piece)->first;
 	else
 		at->next = at->from < h->cnt ? h->call[h->from + at->from].end : 0;
 }
@@ -143,15 +156,15 @@ void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16
 		if (at->piece == older) {
 			at->piece = newer;
 		} else if (at->piece == newer) { /* the window begins between them: the merged one is outside */
-			drop_piece(&l->lane[i], &p->piece[newer]);
-			at->piece = p->piece[newer].newer;
+			drop_piece(&l->lane[i], piece_at(p, newer));
+			at->piece = piece_at(p, newer)->newer;
 		}
 	}
 }
 
 void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t piece)
 {
-	const struct piece *q = &p->piece[piece];
+	const struct piece *q = piece_at(p, piece);
 	for (uint32_t i = 0; i < l->cnt; i++) {
 		struct lane_place *at = &l->at[i];
 		if (q->first <= at->edge)
@@ -205,14 +218,15 @@ static void look_through(struct lane_sketch *k, const struct sketch *s, uint32_t
 	const uint32_t n = SKETCH_REGISTERS / LANE_GROUPS;
 	uint32_t lapse = UINT32_MAX;
 	for (uint32_t r = group * n; r < (group + 1) * n; r++) {
+		struct sketch_register g = sketch_at(s, r);
 		uint32_t i = 0;
-		while (i < s->cnt[r] && s->ms[r][i] > edge)
+		while (i < *g.cnt && g.ms[i] > edge)
 			i++;
-		uint8_t rank = i ? s->rank[r][i - 1] : 0;
+		uint8_t rank = i ? g.rank[i - 1] : 0;
 		if (rank != k->rank[r])
 			set_rank(k, r, rank);
-		if (i && s->ms[r][i - 1] < lapse)
-			lapse = s->ms[r][i - 1];
+		if (i && g.ms[i - 1] < lapse)
+			lapse = g.ms[i - 1];
 	}
 	k->lapse[group] = lapse;
 }

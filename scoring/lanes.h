@@ -47,6 +47,7 @@ struct lanes {
 
 /* For windows of these lengths that end at as_of_ms, the clock. Returns owned. */
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms);
+void lanes_free(struct lanes *l);
 
 /* The windows end at the new clock now. */
 void lanes_advance(struct calls *h, int64_t clock_ms);

@@ -15,13 +15,14 @@
  *   Merging all at once when the list has grown by a half: as fast, but one call then rewrites the whole record. */
 #include "scoring/pieces.h"
 
-#include "base/arena.h"
+#include "base/pool.h"
 #include "scoring/lanes.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define STEPS_A_CALL 4
+#define SEGMENT_BYTES (SEGMENT_PIECES * sizeof(struct piece))
 #define TOP_SINGLE_MAX 8 /* a number called once among more calls than these is not worth its eight bytes */
 
 static uint32_t add32(uint32_t a, uint32_t b)
@@ -46,13 +47,14 @@ void pieces_init(struct pieces *p, uint8_t share)
 
 void pieces_release(struct pieces *p)
 {
-	free(p->piece);
-	p->piece = NULL;
+	for (uint32_t i = 0; i < p->cap / SEGMENT_PIECES; i++)
+		pool_give(p->segment[i], SEGMENT_BYTES);
+	p->cap = p->cnt = 0;
 }
 
 int64_t pieces_bytes(const struct pieces *p)
 {
-	return (int64_t)(p->cap * sizeof *p->piece);
+	return (int64_t)(p->cap * sizeof(struct piece));
 }
 
 void pieces_mark(struct pieces *p, uint8_t page)
@@ -65,21 +67,26 @@ static void mark(struct pieces *p, const struct piece *q)
 	pieces_mark(p, q->page);
 }
 
+static void note_run(struct pieces *p, const struct piece *q)
+{
+	if ((q->run.best > 1 || q->run.joined) && q->last > p->run_last)
+		p->run_last = q->last;
+}
+
 /* ---- the list ---- */
 
 static uint16_t place_take(struct pieces *p)
 {
 	if (p->unused == NO_PIECE) {
-		uint16_t from = p->cap;
-		p->cap = (uint16_t)(from == 0 ? 64 : from == 64 ? 192 : from == 192 ? 448 : PIECES_MAX + 4);
-		p->piece = mem_realloc(p->piece, p->cap * sizeof *p->piece);
-		for (uint16_t i = p->cap; i-- > from;) {
-			p->piece[i].older = p->unused;
-			p->unused = i;
+		p->segment[p->cap / SEGMENT_PIECES] = pool_take(SEGMENT_BYTES);
+		p->cap += SEGMENT_PIECES;
+		for (uint32_t i = p->cap; i-- + SEGMENT_PIECES > p->cap;) {
+			piece_at(p, i)->older = p->unused;
+			p->unused = (uint16_t)i;
 		}
 	}
 	uint16_t at = p->unused;
-	p->unused = p->piece[at].older;
+	p->unused = piece_at(p, at)->older;
 	return at;
 }
 
@@ -87,35 +94,36 @@ static uint16_t place_take(struct pieces *p)
 static uint16_t insert(struct pieces *p, uint16_t older, const struct piece *fresh)
 {
 	uint16_t at = place_take(p);
-	struct piece *q = &p->piece[at];
+	struct piece *q = piece_at(p, at);
 	*q = *fresh;
 	q->older = older;
-	q->newer = older == NO_PIECE ? p->oldest : p->piece[older].newer;
+	q->newer = older == NO_PIECE ? p->oldest : piece_at(p, older)->newer;
 	if (older == NO_PIECE)
 		p->oldest = at;
 	else
-		p->piece[older].newer = at;
+		piece_at(p, older)->newer = at;
 	if (q->newer == NO_PIECE)
 		p->newest = at;
 	else
-		p->piece[q->newer].older = at;
+		piece_at(p, q->newer)->older = at;
 	p->cnt++;
+	note_run(p, q);
 	mark(p, q);
 	return at;
 }
 
 static void take_out(struct pieces *p, uint16_t at)
 {
-	struct piece *q = &p->piece[at];
+	struct piece *q = piece_at(p, at);
 	mark(p, q);
 	if (q->older == NO_PIECE)
 		p->oldest = q->newer;
 	else
-		p->piece[q->older].newer = q->newer;
+		piece_at(p, q->older)->newer = q->newer;
 	if (q->newer == NO_PIECE)
 		p->newest = q->older;
 	else
-		p->piece[q->newer].older = q->older;
+		piece_at(p, q->newer)->older = q->older;
 	if (p->hand == at)
 		p->hand = NO_PIECE; /* it begins anew */
 	q->older = p->unused;
@@ -130,14 +138,15 @@ uint16_t pieces_append(struct pieces *p, const struct piece *fresh)
 
 void pieces_expire(struct pieces *p, uint32_t edge)
 {
-	while (p->oldest != NO_PIECE && p->piece[p->oldest].last <= edge)
+	while (p->oldest != NO_PIECE && piece_at(p, p->oldest)->last <= edge)
 		take_out(p, p->oldest);
 }
 
 void pieces_shift(struct pieces *p, uint32_t by)
 {
-	for (uint16_t i = p->oldest; i != NO_PIECE; i = p->piece[i].newer) {
-		struct piece *q = &p->piece[i];
+	p->run_last = p->run_last > by ? p->run_last - by : 0;
+	for (uint16_t i = p->oldest; i != NO_PIECE; i = piece_at(p, i)->newer) {
+		struct piece *q = piece_at(p, i);
 		q->first = q->first > by ? q->first - by : 0;
 		q->last = q->last > by ? q->last - by : 0;
 		q->min_start = q->min_start > by ? q->min_start - by : 0;
@@ -219,8 +228,9 @@ static void merge(struct pieces *p, uint16_t older, uint16_t newer)
 {
 	if (p->lanes)
 		lanes_merge(p->lanes, p, older, newer);
-	piece_absorb(&p->piece[newer], &p->piece[older]);
-	mark(p, &p->piece[newer]);
+	piece_absorb(piece_at(p, newer), piece_at(p, older));
+	note_run(p, piece_at(p, newer));
+	mark(p, piece_at(p, newer));
 	take_out(p, older);
 }
 
@@ -232,13 +242,13 @@ static bool step(struct pieces *p, const struct weight *exact)
 		p->behind_hand = *exact;
 		return false;
 	}
-	struct piece *q = &p->piece[p->hand];
+	struct piece *q = piece_at(p, p->hand);
 	uint16_t older = q->older;
 	if (older == NO_PIECE) {
 		p->hand = NO_PIECE;
 		return false;
 	}
-	if (may_merge(p, &p->piece[older], q)) {
+	if (may_merge(p, piece_at(p, older), q)) {
 		merge(p, older, p->hand);
 		p->coarsened += p->coarse > 0;
 	} else {
@@ -260,7 +270,7 @@ void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most)
 		while (p->cnt > most && step(p, exact))
 			;
 		if (p->share >> p->coarse <= 1 && p->cnt > most) { /* weights that no share can merge: the two oldest, come what may */
-			merge(p, p->oldest, p->piece[p->oldest].newer);
+			merge(p, p->oldest, piece_at(p, p->oldest)->newer);
 			p->coarsened++;
 		}
 	}
@@ -280,16 +290,18 @@ void pieces_step(struct pieces *p, const struct weight *exact)
 
 static void cut_join(struct pieces *p, uint16_t at)
 {
-	if (at != NO_PIECE && p->piece[at].run.joined) {
-		p->piece[at].run.joined = false;
-		mark(p, &p->piece[at]);
+	if (at != NO_PIECE && piece_at(p, at)->run.joined) {
+		piece_at(p, at)->run.joined = false;
+		mark(p, piece_at(p, at));
 	}
 }
 
 void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after)
 {
-	for (uint16_t i = p->newest; i != NO_PIECE; i = p->piece[i].older) {
-		struct piece *q = &p->piece[i];
+	if (p->run_last < ends_after)
+		return; /* of what ends later nothing can be cut, and all starts of the others lie before this one */
+	for (uint16_t i = p->newest; i != NO_PIECE; i = piece_at(p, i)->older) {
+		struct piece *q = piece_at(p, i);
 		bool before_all = q->min_start > start, behind_all = q->max_start <= start;
 		if (!before_all && !behind_all && q->run.best > 1) {
 			q->run = (struct stretch){1, 1, (q->run.best + 1) / 2, false};
@@ -297,7 +309,7 @@ void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after)
 		} else if (!before_all && !behind_all) {
 			cut_join(p, i);
 		}
-		if (!before_all && q->newer != NO_PIECE && p->piece[q->newer].max_start > start)
+		if (!before_all && q->newer != NO_PIECE && piece_at(p, q->newer)->max_start > start)
 			cut_join(p, q->newer);
 		if (q->last < ends_after)
 			break;
@@ -308,14 +320,14 @@ void pieces_add_late(struct pieces *p, const struct piece *call)
 {
 	struct weight w = weight_of(call);
 	uint16_t at = p->newest;
-	if (p->hand != NO_PIECE && p->piece[p->hand].last <= call->last)
+	if (p->hand != NO_PIECE && piece_at(p, p->hand)->last <= call->last)
 		pieces_weigh(p, &w);
-	while (at != NO_PIECE && p->piece[at].first > call->last)
-		at = p->piece[at].older;
-	if (at == NO_PIECE || p->piece[at].last <= call->last) {
+	while (at != NO_PIECE && piece_at(p, at)->first > call->last)
+		at = piece_at(p, at)->older;
+	if (at == NO_PIECE || piece_at(p, at)->last <= call->last) {
 		at = insert(p, at, call);
-		if (p->piece[at].newer != NO_PIECE) {
-			struct piece *next = &p->piece[p->piece[at].newer];
+		if (piece_at(p, at)->newer != NO_PIECE) {
+			struct piece *next = piece_at(p, piece_at(p, at)->newer);
 			next->run.joined = next->peak.joined = false;
 			mark(p, next);
 		}
@@ -324,7 +336,7 @@ void pieces_add_late(struct pieces *p, const struct piece *call)
 		return;
 	}
 	/* Inside a piece. Its stretches stay lower bounds, and it is no longer one whole stretch. */
-	struct piece *q = &p->piece[at];
+	struct piece *q = piece_at(p, at);
 	struct stretch run = q->run, peak = q->peak;
 	uint32_t first = q->first;
 	if (p->lanes)

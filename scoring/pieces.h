@@ -9,6 +9,8 @@ struct lanes;
 
 #define PIECES_MAX 700 /* ceiling; beyond it the list is coarsened, which is counted */
 #define NO_PIECE UINT16_MAX
+#define SEGMENT_PIECES 64
+#define SEGMENTS ((PIECES_MAX + SEGMENT_PIECES - 1) / SEGMENT_PIECES)
 
 /* A monoid over calls in order: the longest stretch of calls that hang together, and the stretches at both ends. */
 struct stretch {
@@ -39,18 +41,24 @@ struct weight { /* what the bounds hold for */
 };
 
 struct pieces {
-	struct piece *piece;       /* owned; places in no order */
-	uint16_t cap, cnt, unused; /* unused: first free place, linked by `older` */
+	struct piece *segment[SEGMENTS]; /* owned; places in no order. A segment more when they are full: none moves, none is outgrown */
+	uint16_t cap, cnt, unused;       /* unused: first free place, linked by `older` */
 	uint16_t oldest, newest;
 	/* The merging hand walks from the newest to the oldest and starts again. */
 	uint16_t hand;
 	struct weight behind_hand; /* of everything newer than the piece at the hand; never above the truth */
 	uint8_t share;             /* two neighbours may merge while share x merged <= all that is newer */
 	uint8_t coarse;            /* share is halved so many times: the ceiling was reached */
+	uint32_t run_last;         /* no piece with a run of two or more, or joined to the one before, ends later */
 	uint64_t coarsened;        /* pieces merged beyond the bounds */
 	struct lanes *lanes;       /* borrows: told of what merges; NULL if there are none */
 	uint64_t dirty[2];         /* pages (record.c's) with a change since they were stored */
 };
+
+static inline struct piece *piece_at(const struct pieces *p, uint32_t place)
+{
+	return &p->segment[place / SEGMENT_PIECES][place % SEGMENT_PIECES];
+}
 
 void pieces_init(struct pieces *p, uint8_t share);
 void pieces_release(struct pieces *p);

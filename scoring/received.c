@@ -10,9 +10,7 @@
  *   of them is read to whole pieces at its end too. */
 #include "scoring/received.h"
 
-#include "base/arena.h"
-
-#include <stdlib.h>
+#include "base/pool.h"
 
 #define SHARE_RECEIVED 19
 #define CAP_FULL (RECEIVED_EXACT + 1)
@@ -35,7 +33,7 @@ void received_release_deep(struct received *r)
 		return;
 	pieces_release(&r->deep->pieces);
 	distinct_release(&r->deep->parties);
-	free(r->deep);
+	pool_give(r->deep, sizeof *r->deep);
 	r->deep = NULL;
 }
 
@@ -49,7 +47,7 @@ void received_free(struct slab *m, struct received *r)
 
 struct received_deep *received_deep_new(void)
 {
-	struct received_deep *d = mem_zalloc(sizeof *d);
+	struct received_deep *d = pool_take_zeroed(sizeof *d);
 	pieces_init(&d->pieces, SHARE_RECEIVED);
 	distinct_init(&d->parties);
 	return d;
@@ -209,13 +207,13 @@ void received_window(const struct received *r, int64_t edge_ms, int64_t as_of_ms
 		from++;
 	*calls = to - from;
 	const struct pieces *p = r->deep ? &r->deep->pieces : NULL;
-	if (from > 0 || !p || p->newest == NO_PIECE || p->piece[p->newest].last <= edge) {
+	if (from > 0 || !p || p->newest == NO_PIECE || piece_at(p, p->newest)->last <= edge) {
 		*parties = distinct_parties(r->call + from, to - from);
 		return;
 	}
-	for (uint16_t at = p->newest; at != NO_PIECE && p->piece[at].first > edge; at = p->piece[at].older)
-		if (p->piece[at].last <= end)
-			*calls += p->piece[at].calls;
+	for (uint16_t at = p->newest; at != NO_PIECE && piece_at(p, at)->first > edge; at = piece_at(p, at)->older)
+		if (piece_at(p, at)->last <= end)
+			*calls += piece_at(p, at)->calls;
 	*parties = wide_parties(r, to, edge);
 	*parties = *parties < *calls ? *parties : *calls;
 }

@@ -66,10 +66,18 @@ void table_clear(struct table *t); /* drops every subject: after a fence */
 
 /* NULL if it is not in the table: it may be in the store. */
 struct subject *table_find(struct table *t, struct slice key, uint64_t key_hash);
-/* Hints to the CPU, ahead of table_find: first the index, some records later the subject, again some later its calls. */
-void table_prefetch(const struct table *t, uint64_t key_hash);
-void table_prefetch_subject(const struct table *t, uint64_t key_hash);
-void table_prefetch_calls(const struct table *t, uint64_t key_hash);
+void table_prefetch(const struct table *t, uint64_t key_hash); /* a hint to the CPU: the place where table_find will look */
+
+/* What a record will do to one subject. Its memory is asked for ahead, in stages of a few records each (ahead.c). Forget it when subjects are removed. */
+#define AHEAD_STAGES 9
+struct ahead {
+	uint64_t key_hash;
+	uint64_t callee, caller;       /* as subject_add_copy is told; 0: none */
+	const struct subject *subject; /* NULL before stage 1, or not there */
+	uint16_t place;                /* the table's own */
+	bool received;                 /* a call received; else one made */
+};
+void table_ahead(const struct table *t, struct ahead *a, uint32_t stage);
 /* A new, empty subject. The pointer is stable until eviction or clear. Must not be in the table already. `first_day`: the UTC day on which it was first
  * seen in an earlier record (seen.h), or -1. */
 struct subject *table_add(struct table *t, struct slice key, uint64_t key_hash, int64_t since_ms, int32_t first_day);
@@ -108,6 +116,8 @@ enum call_fate {
 /* Puts a usable CDR (use == CDR_COUNT) into its caller's record. `*late` is set if its event time is before the subject's clock.
  * Amortised O(1), allocates from the table's pools only. Marks the subject dirty if it changed. */
 enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late);
+/* With the facts of the call, which are of such a CDR. */
+enum call_fate subject_add_own(struct table *t, struct subject *s, const struct facts *f, int64_t allowed_lateness_ms, bool *late);
 /* The same for a cohort: the copy of a CDR that counted, with its caller (number_pack). Copies are told apart by their source, not here. */
 enum call_fate subject_add_copy(struct table *t, struct subject *s, const struct facts *f, uint64_t caller, int64_t allowed_lateness_ms,
 				bool *late);

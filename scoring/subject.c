@@ -115,17 +115,22 @@ static enum call_fate fate_of(const struct subject *s, int64_t event_ms, int64_t
 	return event_ms < s->clock_ms - allowed_lateness_ms ? CALL_LATE_KEPT : CALL_APPLIED;
 }
 
+enum call_fate subject_add_own(struct table *t, struct subject *s, const struct facts *f, int64_t allowed_lateness_ms, bool *late)
+{
+	enum call_fate fate = fate_of(s, f->end_ms, allowed_lateness_ms, late);
+	if (fate == CALL_TOO_LATE)
+		return fate;
+	if (s->history && calls_has(s->history, f->end_ms, f->id_hash))
+		return CALL_DUPLICATE;
+	put_call(t, s, f, 0, *late);
+	return fate;
+}
+
 enum call_fate subject_add_call(struct table *t, struct subject *s, const struct cdr *c, int64_t allowed_lateness_ms, bool *late)
 {
 	struct facts f;
-	enum call_fate fate = fate_of(s, c->event_ms, allowed_lateness_ms, late);
-	if (fate == CALL_TOO_LATE)
-		return fate;
-	if (s->history && calls_has(s->history, c->event_ms, c->id_hash))
-		return CALL_DUPLICATE;
 	facts_of(c, &f);
-	put_call(t, s, &f, 0, *late);
-	return fate;
+	return subject_add_own(t, s, &f, allowed_lateness_ms, late);
 }
 
 enum call_fate subject_add_copy(struct table *t, struct subject *s, const struct facts *f, uint64_t caller, int64_t allowed_lateness_ms,

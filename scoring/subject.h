@@ -20,6 +20,7 @@ void subject_drop(struct slab *m, struct subject *s); /* all but the subject's o
 void subject_drop_heap(struct subject *s);            /* what is not in the slab */
 int64_t subject_heap_bytes(const struct subject *s);
 int64_t subject_stored_bytes(const struct subject *s); /* roughly */
+void subject_ahead(struct ahead *a, uint32_t stage);   /* from stage 1 on */
 void subject_move_in(struct subject *s);               /* its struct was copied here: blocks get their new home */
 
 /* As record_decode; blocks come from `m` (NULL: the heap), and with it the image of a record in blocks is kept. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subjects of a shard: an open-addressing index of (hash, pointer) with linear probing. The index is searched without touching a subject that
  * has another hash. Eviction is CLOCK over the index: a subject found since the hand last passed is spared once. */
+#include "base/pool.h"
 #include "scoring/subject.h"
 
 #include <assert.h>
@@ -26,7 +27,7 @@ struct table *table_new(int64_t ceiling_bytes)
 	struct table *t = mem_zalloc(sizeof *t);
 	t->ceiling_bytes = ceiling_bytes;
 	t->cap = 1024;
-	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	t->cells = huge_zalloc(t->cap * sizeof *t->cells);
 	t->slab = slab_new();
 	return t;
 }
@@ -100,24 +101,14 @@ static const struct subject *likely(const struct table *t, uint64_t hash)
 	return NULL;
 }
 
-void table_prefetch_subject(const struct table *t, uint64_t hash)
+void table_ahead(const struct table *t, struct ahead *a, uint32_t stage)
 {
-	const char *s = (const char *)likely(t, hash);
-	if (!s)
-		return;
-	for (size_t at = 0; at < sizeof(struct subject) + 16; at += 64)
-		__builtin_prefetch(s + at);
-}
-
-void table_prefetch_calls(const struct table *t, uint64_t hash)
-{
-	const struct subject *s = likely(t, hash);
-	if (!s)
-		return;
-	for (size_t at = 0; at < 256 && s->history; at += 64)
-		__builtin_prefetch((const char *)s->history + at);
-	for (size_t at = 0; at < 128 && s->received; at += 64)
-		__builtin_prefetch((const char *)s->received + at);
+	if (stage == 0)
+		table_prefetch(t, a->key_hash);
+	if (stage == 1)
+		a->subject = likely(t, a->key_hash);
+	if (a->subject)
+		subject_ahead(a, stage);
 }
 
 static void grow(struct table *t)
@@ -126,7 +117,7 @@ static void grow(struct table *t)
 	uint64_t cap = t->cap;
 	t->cap *= 2;
 	t->hand = 0;
-	t->cells = mem_zalloc(t->cap * sizeof *t->cells);
+	t->cells = huge_zalloc(t->cap * sizeof *t->cells);
 	for (uint64_t i = 0; i < cap; i++)
 		if (old[i].subject)
 			*cell_of(t, subject_key(old[i].subject), old[i].hash) = old[i];

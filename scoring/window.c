@@ -89,7 +89,7 @@ static void make_lanes(struct calls *h, const struct window *w, uint32_t n, int6
 	int64_t ms[FIGURE_WINDOWS];
 	for (uint32_t i = 0; i < n; i++)
 		ms[i] = w[i].ms;
-	free(h->deep->lanes);
+	lanes_free(h->deep->lanes);
 	h->deep->lanes = h->deep->pieces.lanes = lanes_new(h, ms, n, clock_ms);
 }
 
@@ -101,9 +101,9 @@ static void read_lane(const struct calls *h, struct window *w, const struct lane
 	w->talk_ms = l->talk_ms;
 	w->from = at->from;
 	w->piece = at->piece;
-	w->wide = at->from == 0 && p->newest != NO_PIECE && p->piece[p->newest].last > at->edge;
+	w->wide = at->from == 0 && p->newest != NO_PIECE && piece_at(p, p->newest)->last > at->edge;
 	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
-	w->cut = at->piece != NO_PIECE ? p->piece[at->piece].older : p->newest;
+	w->cut = at->piece != NO_PIECE ? piece_at(p, at->piece)->older : p->newest;
 }
 
 void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms)
@@ -153,12 +153,12 @@ static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uin
 	struct window sums = {.min_start = UINT32_MAX};
 	uint16_t at = p->newest, inside = NO_PIECE;
 	for (uint32_t k = 0; k < n; k++) {
-		if (p->piece[p->newest].last <= edges[k])
+		if (piece_at(p, p->newest)->last <= edges[k])
 			continue; /* all exact calls, and no more */
-		while (at != NO_PIECE && p->piece[at].first > edges[k]) {
-			add_piece(&sums, &p->piece[at]);
+		while (at != NO_PIECE && piece_at(p, at)->first > edges[k]) {
+			add_piece(&sums, piece_at(p, at));
 			inside = at;
-			at = p->piece[at].older;
+			at = piece_at(p, at)->older;
 		}
 		widen(&w[k], &sums, inside, at);
 	}
@@ -207,8 +207,9 @@ static bool are_linked(const struct window *w, const struct call *a, const struc
 static void sum_gaps(const struct pieces *p, struct window *w)
 {
 	struct window sums = {.min_start = UINT32_MAX};
-	for (uint16_t at = w->piece == NO_PIECE ? NO_PIECE : p->newest; at != NO_PIECE; at = at == w->piece ? NO_PIECE : p->piece[at].older)
-		add_piece(&sums, &p->piece[at]);
+	for (uint16_t at = w->piece == NO_PIECE ? NO_PIECE : p->newest; at != NO_PIECE;
+	     at = at == w->piece ? NO_PIECE : piece_at(p, at)->older)
+		add_piece(&sums, piece_at(p, at));
 	w->gaps = sums.gaps;
 	w->gap_ms = sums.gap_ms;
 	w->gap_ms2 = sums.gap_ms2;
@@ -293,8 +294,8 @@ static struct stretch with_pieces(struct calls *h, const struct window *w, struc
 	uint32_t calls = h->cnt;
 	if (w->piece == NO_PIECE)
 		return s;
-	for (uint16_t at = p->newest;; at = p->piece[at].older) {
-		const struct piece *q = &p->piece[at];
+	for (uint16_t at = p->newest;; at = piece_at(p, at)->older) {
+		const struct piece *q = piece_at(p, at);
 		s = stretch_join(peak ? &q->peak : &q->run, q->calls, &s, calls);
 		calls += q->calls;
 		if (at == w->piece)
@@ -372,9 +373,9 @@ void window_top(struct calls *h, struct window *w)
 			tally_add(&t, h->call[h->from + i].callee, 1);
 	if (w->wide && w->piece != NO_PIECE) {
 		const struct pieces *p = &h->deep->pieces;
-		for (uint16_t at = p->newest;; at = p->piece[at].older) {
-			if (p->piece[at].top)
-				tally_add(&t, p->piece[at].top, p->piece[at].top_calls);
+		for (uint16_t at = p->newest;; at = piece_at(p, at)->older) {
+			if (piece_at(p, at)->top)
+				tally_add(&t, piece_at(p, at)->top, piece_at(p, at)->top_calls);
 			if (at == w->piece)
 				break;
 		}
@@ -392,13 +393,13 @@ int64_t window_dormant_days(const struct calls *h, const struct window *w, int64
 	if (w->from < h->cnt)
 		first = h->call[h->from + w->from].end;
 	if (w->wide && w->piece != NO_PIECE)
-		first = p->piece[w->piece].first;
+		first = piece_at(p, w->piece)->first;
 	if (w->from > 0)
 		before = h->call[h->from + w->from - 1].end;
 	else if (w->wide && w->cut != NO_PIECE)
-		before = p->piece[w->cut].last;
+		before = piece_at(p, w->cut)->last;
 	else if (!w->wide && p && p->newest != NO_PIECE)
-		before = p->piece[p->newest].last;
+		before = piece_at(p, p->newest)->last;
 	if (first < 0 || before < 0 || h->base_ms + before <= as_of_ms - WINDOW_MAX_MS)
 		return 0;
 	return (first - before) / DAY_MS;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory that a call will touch, asked for ahead of it.
+ *
+ * DESIGN
+ *   A call of a subject with a deep history touches some fifty lines of the cache, nearly all of them cold when there are many subjects, and most are found
+ *   only by pointers that are cold themselves. So the way is gone in stages, a few records apart, for all subjects of a record side by side:
+ *
+ *     0  the cell of the index            3  the newest calls, the deep part
+ *     1  the subject                      4  the ends of the list of pieces, the sketch's registers
+ *     2  the head of its history          5 to 8  the pieces that the merging hand comes to, one after the other
+ *
+ *   These are hints: they change nothing, and what moved in between is merely not there in time. */
+#include "scoring/subject.h"
+
+#define LINE 64
+
+static inline void ask(const void *p, size_t bytes)
+{
+	uintptr_t end = (uintptr_t)p + bytes;
+	for (uintptr_t at = (uintptr_t)p & ~(uintptr_t)(LINE - 1); at < end; at += LINE)
+		__builtin_prefetch((const void *)at);
+}
+
+/* ---- the deep part ---- */
+
+static void ask_pieces(const struct pieces *p, struct ahead *a)
+{
+	if (!p->cap)
+		return;
+	if (p->unused != NO_PIECE)
+		ask(piece_at(p, p->unused), sizeof(struct piece));
+	if (p->oldest != NO_PIECE)
+		ask(piece_at(p, p->oldest), 1);
+	if (p->newest != NO_PIECE)
+		ask(piece_at(p, p->newest), 1);
+	a->place = p->hand == NO_PIECE ? p->newest : p->hand;
+	if (a->place != NO_PIECE)
+		ask(piece_at(p, a->place), 1);
+}
+
+/* The next piece that the hand comes to; the one before it is here. */
+static void ask_next(const struct pieces *p, struct ahead *a)
+{
+	if (a->place >= p->cap)
+		return;
+	a->place = piece_at(p, a->place)->older;
+	if (a->place < p->cap)
+		ask(piece_at(p, a->place), 1);
+}
+
+static void ask_distinct(const struct distinct *d, uint64_t value)
+{
+	const struct recent *r = &d->recent;
+	uint8_t rank;
+	if (!value || !r->cnt)
+		return;
+	ask(recent_tags(r), r->cnt);
+	ask(r->seen, 1);
+	ask(r->seen + r->cnt - 1, 2 * sizeof *r->seen);
+	if (d->sketch) {
+		ask(sketch_at(d->sketch, sketch_place(value, &rank)).cnt, d->sketch->register_bytes / 2);
+		ask(d->sketch->dirty, 1);
+	}
+}
+
+/* ---- calls made ---- */
+
+static void ask_calls(const struct calls *h)
+{
+	uint32_t newest = h->from + (uint32_t)h->cnt, few = h->deep ? 1 : 12, from = h->cnt > few ? newest - few : h->from;
+	ask(h->call + from, (newest + 1 - from) * sizeof *h->call);
+	ask(h->call + h->from, 1);
+	ask((const char *)h + calls_block_bytes(h->cap, h->has_callers) - h->cap, h->cap);
+	if (h->has_callers)
+		ask((const char *)(h->call + h->cap) + from * sizeof(uint64_t), (newest + 1 - from) * sizeof(uint64_t));
+	if (h->deep)
+		ask(h->deep, sizeof *h->deep);
+}
+
+static void ahead_made(const struct calls *h, struct ahead *a, uint32_t stage)
+{
+	const struct deep *d;
+	if (stage == 3)
+		ask_calls(h);
+	else if ((d = h->deep) && stage == 4) {
+		ask_pieces(&d->pieces, a);
+		ask_distinct(&d->callees, a->callee);
+		ask_distinct(&d->callers, a->caller);
+		ask(d->regions.seen, d->regions.cnt * sizeof *d->regions.seen);
+		if (d->lanes)
+			ask(d->lanes, sizeof *d->lanes);
+	} else if (d) {
+		ask_next(&d->pieces, a);
+	}
+}
+
+/* ---- calls received ---- */
+
+static void ahead_received(const struct received *r, struct ahead *a, uint32_t stage)
+{
+	const struct received_deep *d;
+	if (stage == 3) {
+		ask(r->call, (r->cnt + 1u) * sizeof *r->call);
+		if (r->deep)
+			ask(r->deep, sizeof *r->deep);
+	} else if ((d = r->deep) && stage == 4) {
+		ask_pieces(&d->pieces, a);
+		if (r->cnt)
+			ask_distinct(&d->parties, r->call[0].party);
+	} else if (d) {
+		ask_next(&d->pieces, a);
+	}
+}
+
+void subject_ahead(struct ahead *a, uint32_t stage)
+{
+	const struct subject *s = a->subject;
+	if (stage == 1) {
+		ask(s, sizeof *s + 16);
+	} else if (stage == 2) { /* both: what it takes when stored is counted with its first change in a cycle */
+		ask(s->history, sizeof *s->history);
+		ask(s->received, sizeof *s->received);
+	} else if (a->received && s->received) {
+		ahead_received(s->received, a, stage);
+	} else if (!a->received && s->history) {
+		ahead_made(s->history, a, stage);
+	}
+}
