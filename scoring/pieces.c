@@ -3,6 +3,7 @@
  *   A list of pieces in order of time. Two neighbours merge only while the merged one weighs at most 1/24 of all that is newer, in calls, answered calls
  *   and talk time alike. A window is read as all pieces that begin after its edge: the piece that the edge cuts is left out whole, and is at
  *   most 1/24 of what is read, that is 1/25 = 4 % of what the window holds (cohorts 1/17, received calls 1/20).
+ *   Never over a silence of 24 hours, which `dormant_days` reads between two pieces.
  *   Merging is spread out: with every call a hand moves some places from the newest piece towards the oldest and merges what it may; at the end it begins
  *   anew. So a call costs the same always, and what it changes lies together, in one or two blocks of the stored record.
  *
@@ -202,8 +203,11 @@ static bool light(uint64_t a, uint64_t b, uint64_t newer, uint64_t share)
 	return !__builtin_mul_overflow(add64(a, b), share, &weight) && weight <= newer;
 }
 
+/* Not across a silence of a day: `dormant_days` asks where the calls before it ended. In 31 days there are at most 31 such. */
 static bool may_merge(const struct pieces *p, const struct piece *a, const struct piece *b)
 {
+	if (b->first > a->last && b->first - a->last >= DAY_MS)
+		return false;
 	uint64_t share = (uint64_t)p->share >> p->coarse;
 	share = share ? share : 1;
 	const struct weight *w = &p->behind_hand;

@@ -6,8 +6,8 @@
  *
  * PRECISION
  *   Up to 64 calls after the window's edge are exact. Beyond, the piece that the edge cuts is left out: at most 1/20 of the window. Parties:
- *   exact up to 64 values, else a sketch (distinct.c). Calls received after the window's end take part in these bounds as if they were inside; a window that ends before more than 64
- *   of them is read to whole pieces at its end too. */
+ *   exact up to 64 values, else a sketch (distinct.c). Calls received after the window's end take part in these bounds as if they were inside; of
+ *   a piece that the end of the window cuts, the share of its time counts: an estimate, no bound, and only where more than 64 came after. */
 #include "scoring/received.h"
 
 #include "base/pool.h"
@@ -198,6 +198,14 @@ static uint64_t wide_parties(const struct received *r, uint32_t to, uint32_t edg
 	return distinct_count_with(&r->deep->parties, extra, n, edge);
 }
 
+/* Of a piece that the window's end cuts, as many as its time would have if they came evenly. */
+static uint64_t calls_until(const struct piece *q, uint32_t end)
+{
+	if (q->last <= end)
+		return q->calls;
+	return q->first > end ? 0 : 1 + (uint64_t)(q->calls - 1) * (end - q->first) / (q->last - q->first);
+}
+
 void received_window(const struct received *r, int64_t edge_ms, int64_t as_of_ms, uint64_t *calls, uint64_t *parties)
 {
 	uint32_t edge = relative(r, edge_ms), end = relative(r, as_of_ms), from = 0, to = r->cnt;
@@ -212,8 +220,7 @@ void received_window(const struct received *r, int64_t edge_ms, int64_t as_of_ms
 		return;
 	}
 	for (uint16_t at = p->newest; at != NO_PIECE && piece_at(p, at)->first > edge; at = piece_at(p, at)->older)
-		if (piece_at(p, at)->last <= end)
-			*calls += piece_at(p, at)->calls;
+		*calls += calls_until(piece_at(p, at), end);
 	*parties = wide_parties(r, to, edge);
 	*parties = *parties < *calls ? *parties : *calls;
 }

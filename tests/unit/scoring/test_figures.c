@@ -297,6 +297,57 @@ static void received_calls_later_than_the_clock_do_not_count_yet(void **state)
 	rig_release(&r);
 }
 
+/* A number that lags behind the shards of its callers: what they know of it already must not push what it may know out of its window. */
+static void received_calls_before_the_clock_count_however_many_came_after(void **state)
+{
+	static const int before[] = {2, 60, 600}, after[] = {0, 60, 64, 66, 120, 2000};
+	(void)state;
+	for (int b = 0; b < 3; b++)
+		for (int a = 0; a < 6; a++) {
+			struct rig r;
+			struct figure_key in = {.feature = FEATURE_INCOMING, .window_ms = HOUR_MS};
+			rig_init(&r, 1, false);
+			r.shape = rig_shape(&r);
+			struct cdr c = rig_cdr(&r);
+			c.event_ms = c.start_ms = r.now_ms;
+			rig_call(&r, &c);
+			int64_t now = r.subject->clock_ms;
+			for (int i = before[b]; i-- > 0;)
+				subject_add_incoming(r.table, r.subject, now - i * 1000, 7, now + i);
+			for (int i = 1; i <= after[a]; i++)
+				subject_add_incoming(r.table, r.subject, now + i * 1000, 7, now + i * 1000);
+			int64_t got = rig_figure(&r, in, now).i, off = got - before[b];
+			if (off > 1 + before[b] / 20 || off < -1 - before[b] / 20)
+				fail_msg("%lld of %d received, %d after them", (long long)got, before[b], after[a]);
+			rig_release(&r);
+		}
+}
+
+/* A number wakes as a dialler: the silence before is seen through the whole burst, long after it left the exact range. */
+static void silence_is_seen_however_many_calls_came_after(void **state)
+{
+	(void)state;
+	for (int old = 1; old <= 300; old += 299) {
+		struct rig r;
+		struct figure_key dormant = {.feature = FEATURE_DORMANT_DAYS, .window_ms = DAY_MS};
+		rig_init(&r, 1, false);
+		r.shape = rig_shape(&r);
+		int64_t ms = r.now_ms;
+		for (int i = 0; i < old + 2000; i++) {
+			struct cdr c = rig_cdr(&r);
+			ms += i == old ? 15 * DAY_MS + HOUR_MS : 1000;
+			c.event_ms = c.start_ms = ms;
+			c.id_hash = (uint32_t)i + 1;
+			rig_call(&r, &c);
+			if (i % 100 == 50)
+				rig_reload(&r);
+			if (i >= old)
+				assert_int_equal(rig_figure(&r, dormant, ms).i, 15);
+		}
+		rig_release(&r);
+	}
+}
+
 static void flags_count_by_time(void **state)
 {
 	(void)state;
@@ -428,6 +479,8 @@ int main(void)
 		cmocka_unit_test(figures_kept_with_each_call_equal_those_read_anew),
 		cmocka_unit_test(received_calls_are_exact_up_to_64_and_within_5_percent_beyond),
 		cmocka_unit_test(received_calls_later_than_the_clock_do_not_count_yet),
+		cmocka_unit_test(received_calls_before_the_clock_count_however_many_came_after),
+		cmocka_unit_test(silence_is_seen_however_many_calls_came_after),
 		cmocka_unit_test(flags_count_by_time),
 		cmocka_unit_test(baseline_is_the_mean_over_seven_days_without_the_last_window),
 		cmocka_unit_test(age_counts_days_since_an_earlier_record),
