@@ -173,9 +173,10 @@ static void apply(struct table *t, struct rules *r, const struct cdr *c)
 		rules_run(r, s);
 }
 
+static struct ahead ahead[AHEAD * AHEAD_STAGES]; /* of the batch */
+
 static void look_ahead(const struct table *t, uint32_t at, uint32_t to)
 {
-	static struct ahead ahead[AHEAD * AHEAD_STAGES];
 	for (uint32_t stage = 0; stage < AHEAD_STAGES; stage++) {
 		uint32_t i = at + AHEAD * (AHEAD_STAGES - 1 - stage);
 		struct ahead *a = &ahead[i % (AHEAD * AHEAD_STAGES)];
@@ -189,6 +190,7 @@ static void look_ahead(const struct table *t, uint32_t at, uint32_t to)
 
 static void apply_batch(struct table *t, struct rules *r, uint32_t from, uint32_t to)
 {
+	memset(ahead, 0, sizeof ahead); /* subjects of another table */
 	for (uint32_t i = from; i < to; i++) {
 		look_ahead(t, i, to);
 		apply(t, r, &cdrs[i]);
@@ -270,6 +272,7 @@ static void run_memory(uint32_t numbers)
 		for (uint32_t i = 0; i < BATCH; i++) /* ten rounds, each a permutation of all numbers */
 			make(i, (uint32_t)((done + i) % numbers * UINT64_C(2654435761) % numbers),
 			     BEGIN_MS + (int64_t)(done * 10 / numbers) * DAY_MS / 20 + (int64_t)(roll() % DAY_MS), done + i);
+		memset(ahead, 0, sizeof ahead);
 		for (uint32_t i = 0; i < BATCH; i++) {
 			bool late;
 			const struct cdr *c = &cdrs[i];
