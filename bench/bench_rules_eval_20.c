@@ -200,8 +200,8 @@ static void measure(const char *shape)
 	for (size_t w = 0; w < WAYS; w++) {
 		qsort(rate[w], ROUNDS, sizeof rate[w][0], by_value);
 		middle[w] = rate[w][ROUNDS / 2];
-		printf("bench_rules_eval_20_%s%s %.2f M/s p50 %.2f p99 %.2f best %.2f n %d\n", shape, ways[w].name, middle[w], middle[w],
-		       rate[w][ROUNDS / 100], rate[w][ROUNDS - 1], ROUNDS);
+		printf("bench_rules_eval_20_%s%s %.2f M/s p50 %.2f p99 %.2f n %d (best %.2f)\n", shape, ways[w].name, middle[w], middle[w],
+		       rate[w][ROUNDS / 100], ROUNDS, rate[w][ROUNDS - 1]);
 		if (hits[w] != hits[0]) {
 			fprintf(stderr, "%llu in place of %llu conditions are true\n", (unsigned long long)hits[w],
 				(unsigned long long)hits[0]);

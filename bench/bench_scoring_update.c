@@ -253,8 +253,9 @@ static double run(const struct run *what)
 	}
 	double mean = report(what->name, "", all, slices);
 	if (what->hot)
-		printf("bench_scoring_update_%s_ratio %.2f x\n", what->name, report(what->name, "_its_calls", hot, slices) / mean);
-	printf("bench_scoring_update_%s_memory %.0f MiB (%llu subjects)\n", what->name, (double)table_bytes(t) / 1048576,
+		printf("bench_scoring_update_%s_ratio %.2f times p50 - p99 - n 1\n", what->name,
+		       report(what->name, "_its_calls", hot, slices) / mean);
+	printf("bench_scoring_update_%s_memory %.0f MiB p50 - p99 - n 1 (%llu subjects)\n", what->name, (double)table_bytes(t) / 1048576,
 	       (unsigned long long)table_subjects(t));
 	table_free(t);
 	free(numbers.cdf);
@@ -285,7 +286,8 @@ static void run_memory(uint32_t numbers)
 		table_clean(t);
 	}
 	getrusage(RUSAGE_SELF, &usage);
-	printf("bench_scoring_update_memory %.0f bytes/number (%llu numbers, %.0f MiB resident, %.0f ns/cdr with the making of it)\n",
+	printf("bench_scoring_update_memory %.0f bytes/number p50 - p99 - n 1 (%llu numbers, %.0f MiB resident, %.0f ns/cdr with the "
+	       "making of it)\n",
 	       (double)table_bytes(t) / (double)table_subjects(t), (unsigned long long)table_subjects(t), (double)usage.ru_maxrss / 1024,
 	       (double)(cpu_ns() - from) / (10.0 * numbers));
 	table_free(t);

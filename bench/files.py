@@ -121,6 +121,30 @@ def bench_ingest_decode_json(bench):
     yield from _program(bench, "bench_ingest_decode_json", 50 if bench.quick else 500)
 
 
+def bench_rules_eval_20(bench):
+    """Times evaluating 20 rules of 3 conditions over ready figures: the chain of a set, one rule after the other, and a C switch written by hand, in three
+    shapes: the first condition false, about half of them true, all true. bench_rules_eval_20.c."""
+    yield from _program(bench, "bench_rules_eval_20")
+
+
+def bench_scoring_update(bench):
+    """Times a call applied and the 60 figures of 20 rules over six windows read after it: 10 k, 1 M, 10 M numbers by Zipf 0.99, 5 % late calls, a hot
+    dialler; and the memory of numbers with ten calls each. bench_scoring_update.c."""
+    quick = ["--quick"] if bench.quick else []
+    found = {}
+    for f in _program(bench, "bench_scoring_update", *quick):
+        found[f.name.removeprefix("bench_scoring_update_")] = f.value
+        yield f
+    yield Figure("bench_scoring_update_spread_ratio", found["10M"] / found["10k"], "times", remark="10 M numbers / 10 k")
+    yield Figure("bench_scoring_update_late_ratio", found["1M_late"] / found["1M"], "times", remark="5 % late / none")
+    yield from _program(bench, "bench_scoring_update", *quick, "memory")
+
+
+def bench_scoring_windows(bench):
+    """Times 18 figures over six windows in three ways, with their errors: a list of all calls, rings of buckets, ours. bench_scoring_windows.c."""
+    yield from _program(bench, "bench_scoring_windows", *(["--quick"] if bench.quick else []))
+
+
 def bench_store_commit(bench):
     """Times a commit of 5,000 records of 640 bytes from begin to answer, nothing overlapping: memory, embedded (LMDB), Redis with AOF off and
     everysec, each on the core of the bench with Redis on whichever is free. bench_store_commit.c."""

@@ -42,10 +42,10 @@ def _filled(bench, count):
     return topic
 
 
-def _config(env, name, store, **more):
+def _config(env, name, store, relay="", **more):
     # session timeouts of production: a busy machine is no dead member
     properties = {"session.timeout.ms": "45000", "heartbeat.interval.ms": "3000"}
-    return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms}}\ntime: {{idle: "off"}}\n', redis_timeout="30s", **more)
+    return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms}}\ntime: {{idle: "off"}}\n{relay}', redis_timeout="30s", **more)
 
 
 def _seconds(text):
@@ -150,6 +150,38 @@ def bench_app_path_rule1(bench):
 def bench_app_path_rule20(bench):
     """Times the same as bench_app_path_rule1 with 20 rules over six windows."""
     yield from _path(bench, 20)
+
+
+def _relay_run(bench, topic, shape, called, cohorts):
+    """Wall and CPU seconds from the first partition taken until CDRs and copies are read to their ends."""
+    on = str(cohorts).lower()
+    with bench.env(f"path-relay-{shape}") as env:
+        rules.write(env.folder, 1)
+        redis = env.redis()
+        config = _config(env, "run", redis, cdr=topic, rules=env.folder / "rules1.yaml",
+                         relay=f'relay: {{called: "{called}", account: {on}, trunk: {on}, block: {on}}}\n')
+        process = env.run(config)
+        process.wait_line("took partition", 60)
+        pids = (process.process.pid, redis.process.pid, bench.kafka_pid())
+        began, before = time.monotonic(), [cpu_s(p) for p in pids]
+        config.wait_read(PATIENCE_S, process)
+        wall, cpu = time.monotonic() - began, [cpu_s(p) - b for p, b in zip(pids, before)]
+        process.terminate(60)
+    return wall, cpu
+
+
+def bench_app_path_relay(bench):
+    """Times `ringfence run` with one rule as bench_app_path_rule1 (AOF off), without copies, with those for called numbers, with all kinds, until the CDRs and
+    the copies are applied. CPU time of broker, Redis and program together; ratios are of that."""
+    count = 1_000_000 if bench.quick else 5_000_000
+    topic = _filled(bench, count)
+    found = {s: _relay_run(bench, topic, s, *kinds) for s, kinds in {"none": ("off", False), "called": ("all", False), "all": ("all", True)}.items()}
+    for shape, (wall, cpu) in found.items():
+        each = ", ".join(f"{who} {s / count * 1e6:.1f}" for who, s in zip(("program", "Redis", "broker"), cpu))
+        yield Figure(f"bench_app_path_relay_{shape}", count / wall, "cdr/s", remark=f"{count} CDRs in {wall:.1f} s")
+        yield Figure(f"bench_app_path_relay_{shape}_cpu", sum(cpu) / count * 1e6, "cpu_us/cdr", remark=each)
+    for shape in ("called", "all"):
+        yield Figure(f"bench_app_path_relay_{shape}_ratio", sum(found[shape][1]) / sum(found["none"][1]), "times", remark=f"CPU time, {shape} / none")
 
 
 # ---- from CDR to alert ----
