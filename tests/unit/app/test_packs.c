@@ -128,7 +128,7 @@ static void without_incoming_feed_only_incoming_is_refused(void **state)
 	assert_true(fputs("relay: {called: off}\n", f) >= 0);
 	assert_int_equal(fclose(f), 0);
 	for (size_t i = 0; i < rule_pack_cnt; i++) {
-		bool incoming = strcmp(rule_packs[i].name, "incoming") == 0;
+		bool incoming = strstr(rule_packs[i].name, "incoming");
 		struct verb_said s = RULES("test", "-c", (char *)(uintptr_t)config, path_of(rule_packs[i].name, "_test.yaml"));
 		assert_int_equal(s.status, incoming ? 2 : 0);
 		if (incoming)
@@ -203,7 +203,7 @@ static void all_rules_are_in_shadow_and_critical_ones_would_quarantine(void **st
 			assert_true(u->shadow);
 			assert_true(critical || slice_is(u->severity, "warning") || slice_is(u->severity, "info"));
 			/* a cohort is never put to rest: its rules alert */
-			if (strcmp(rule_packs[p].name, "cohort") != 0)
+			if (strncmp(rule_packs[p].name, "cohort", 6) != 0)
 				assert_int_equal(u->action, critical ? ACTION_QUARANTINE : ACTION_ALERT);
 			else
 				assert_int_equal(u->action, ACTION_ALERT);
