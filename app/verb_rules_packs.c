@@ -31,20 +31,24 @@ static struct slice annotation(const struct rule *r, const char *name)
 	return SLICE_LIT("");
 }
 
-/* "warning 40 ~": the letter stands in brackets at the end of the annotation. */
+/* "warning 40 ~": the letter stands in brackets at the end of the annotation. Rules that differ in whom they look at alone are told once. */
 static void put_severity(const struct rule *r, struct buf *out)
 {
 	struct slice threshold = annotation(r, "threshold");
-	buf_printf(out, "%s" SLICE_FMT, out->len ? ", " : "", SLICE_ARG(r->severity));
+	struct buf one = {0};
+	buf_printf(&one, SLICE_FMT, SLICE_ARG(r->severity));
 	for (uint32_t i = 0; i < r->param_cnt; i++) {
 		struct cel v = r->params[i].value;
 		if (v.type == CEL_INT)
-			buf_printf(out, " %lld", (long long)v.i);
+			buf_printf(&one, " %lld", (long long)v.i);
 		else if (v.type == CEL_DOUBLE)
-			buf_printf(out, " %g", v.d);
+			buf_printf(&one, " %g", v.d);
 	}
 	if (threshold.len > 3)
-		buf_printf(out, " %c", threshold.p[threshold.len - 2]);
+		buf_printf(&one, " %c", threshold.p[threshold.len - 2]);
+	if (!out->len || !memmem(out->data, out->len, one.data, one.len))
+		buf_printf(out, "%s" SLICE_FMT, out->len ? ", " : "", SLICE_ARG(buf_slice(&one)));
+	buf_release(&one);
 }
 
 /* The rules of one alert stand together; their sources are the same. */
