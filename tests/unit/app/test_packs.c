@@ -2,11 +2,14 @@
 /* The shipped packs: what `rules packs` shows is what stands in rules/packs, every pack passes its own tests, and every rule says where it comes from. */
 #include "tests/unit/unit.h"
 
-#include "rules/lint.h"
+#include "app/generate.h"
 #include "rules/packs.h"
+#include "rules/ruleset.h"
 #include "tests/unit/app/verb.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define RULES(...) verb_said(verb_rules, (char *[]){"rules", __VA_ARGS__, NULL})
@@ -121,7 +124,7 @@ static void outgoing_beside_incoming_is_refused(void **state)
 
 static void without_incoming_feed_only_incoming_is_refused(void **state)
 {
-	static const char config[] = "/tmp/ringfence-test-packs.yaml";
+	static const char config[] = "feed.yaml";
 	FILE *f = fopen(config, "w");
 	(void)state;
 	assert_non_null(f);
@@ -135,7 +138,6 @@ static void without_incoming_feed_only_incoming_is_refused(void **state)
 			assert_non_null(strstr(s.err, "a rule asks for 'in_out_ratio', and relay.called is off"));
 		verb_forget(&s);
 	}
-	unlink(config);
 }
 
 /* ---- each rule ---- */
@@ -232,6 +234,130 @@ static void warning_and_critical_share_their_expression(void **state)
 	assert_true(pairs >= 18);
 }
 
+/* ---- on generated callers of all kinds: who is hit ---- */
+
+#define NUMBERS_MAX 512
+
+struct caller {
+	char number[20];
+	int kind;
+	bool warned, would_rest; /* by a warning or critical rule; by a critical one */
+};
+static struct caller callers[NUMBERS_MAX];
+static uint32_t caller_cnt;
+static char folder[] = "/tmp/ringfence-packs-XXXXXX";
+
+static int kind_of(const char *name)
+{
+	for (int k = 0; k < CALLER_MIX_CNT; k++)
+		if (strcmp(name, caller_kind_name((enum caller_kind)k)) == 0)
+			return k;
+	fail();
+	return -1;
+}
+
+static void read_truth(void)
+{
+	char line[256], kind[32];
+	FILE *f = fopen("cdrs.jsonl.truth.csv", "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	while (fgets(line, sizeof line, f)) {
+		struct caller *c = &callers[caller_cnt++];
+		assert_true(caller_cnt <= NUMBERS_MAX);
+		assert_int_equal(sscanf(line, "%19[^,],%31[^,\n]", c->number, kind), 2);
+		c->kind = kind_of(kind);
+	}
+	fclose(f);
+}
+
+static void read_alerts(void)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	FILE *f = fopen("out/alerts.jsonl", "r");
+	assert_non_null(f);
+	while (getline(&line, &cap, f) >= 0) {
+		cJSON *event = cJSON_Parse(line);
+		const char *subject = cJSON_GetStringValue(cJSON_GetObjectItem(event, "subject"));
+		const char *severity = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(event, "data"), "severity"));
+		assert_true(subject && severity);
+		for (uint32_t i = 0; i < caller_cnt; i++)
+			if (strcmp(callers[i].number, subject) == 0) {
+				callers[i].warned |= strcmp(severity, "info") != 0;
+				callers[i].would_rest |= strcmp(severity, "critical") == 0;
+			}
+		cJSON_Delete(event);
+	}
+	free(line);
+	fclose(f);
+}
+
+static void expect_done(struct verb_said s)
+{
+	if (s.status)
+		print_error("%s", s.err);
+	assert_int_equal(s.status, 0);
+	verb_forget(&s);
+}
+
+static void replay_packs(void)
+{
+	char *argv[32] = {"replay", "--out", "out"};
+	static const char *const names[] = {"volume", "talk", "dialling", "reputation", "incoming"};
+	int n = 3;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		argv[n++] = "--rules";
+		argv[n++] = strdup(path_of(names[i], ".yaml"));
+	}
+	argv[n] = "cdrs.jsonl";
+	expect_done(verb_said(verb_replay, argv));
+	for (int i = 4; i < n; i += 2)
+		free(argv[i]);
+}
+
+struct share {
+	uint32_t all, warned, would_rest;
+};
+
+/* What the packs are for, coarsely: the machines are found, people are left alone. Two days, so not what takes weeks to show. */
+static void machines_are_found_and_people_left_alone(void **state)
+{
+	struct share of[CALLER_MIX_CNT] = {{0}};
+	(void)state;
+	expect_done(verb_said(verb_generate, (char *[]){"generate", "--numbers", "320", "--duration", "2d", "--mix",
+							"private=240,business=50,callcentre=6,robodialler=4,sweeper=4,wangiri=4,simbox=12",
+							"--out", "cdrs.jsonl", NULL}));
+	read_truth();
+	replay_packs();
+	read_alerts();
+	for (uint32_t i = 0; i < caller_cnt; i++) {
+		of[callers[i].kind].all++;
+		of[callers[i].kind].warned += callers[i].warned;
+		of[callers[i].kind].would_rest += callers[i].would_rest;
+	}
+	for (int k = 0; k < CALLER_MIX_CNT; k++)
+		print_message("%-12s %4u numbers, %4u warned of, %4u would be put to rest\n", caller_kind_name((enum caller_kind)k),
+			      of[k].all, of[k].warned, of[k].would_rest);
+	static const enum caller_kind machines[] = {CALLER_ROBODIALLER, CALLER_SWEEPER, CALLER_WANGIRI};
+	for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
+		assert_true(of[machines[i]].all > 0);
+		assert_int_equal(of[machines[i]].would_rest, of[machines[i]].all);
+	}
+	assert_true(of[CALLER_PRIVATE].all > 200);
+	assert_int_equal(of[CALLER_PRIVATE].would_rest, 0);
+	assert_true(of[CALLER_PRIVATE].warned * 50 <= of[CALLER_PRIVATE].all);
+	assert_true(of[CALLER_BUSINESS].would_rest * 20 <= of[CALLER_BUSINESS].all);
+	unlink("cdrs.jsonl");
+	unlink("out/alerts.jsonl");
+}
+
+static int go_to_folder(void **state)
+{
+	(void)state;
+	return !mkdtemp(folder) || chdir(folder) != 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +371,7 @@ int main(void)
 		cmocka_unit_test(each_rule_says_its_source_and_grade),
 		cmocka_unit_test(all_rules_are_in_shadow_and_critical_ones_would_quarantine),
 		cmocka_unit_test(warning_and_critical_share_their_expression),
+		cmocka_unit_test(machines_are_found_and_people_left_alone),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, go_to_folder, NULL);
 }
