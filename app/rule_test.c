@@ -174,8 +174,9 @@ static bool same_pairs(const struct said *s, const char *map, const struct test_
 
 static bool same_alert(const struct said *s, const struct expected_alert *e)
 {
-	return (!e->number.p || slice_is(e->number, s->subject)) && same_pairs(s, "labels", &e->labels) &&
-	       same_pairs(s, "annotations", &e->annotations) && same_pairs(s, "figures", &e->figures);
+	return (!e->number.p || slice_is(e->number, s->subject)) && (!e->alert.p || slice_is(e->alert, field(s, "rule"))) &&
+	       same_pairs(s, "labels", &e->labels) && same_pairs(s, "annotations", &e->annotations) &&
+	       same_pairs(s, "figures", &e->figures);
 }
 
 static void show_pairs(struct running *r, const struct said *s, const char *map, const struct test_pairs *p)
@@ -211,8 +212,8 @@ static void show_figures(struct running *r, const struct said *s, const struct t
 
 static bool same_instance(const struct said *a, const struct said *b)
 {
-	return strcmp(a->subject, b->subject) == 0 && strcmp(field(a, "severity"), field(b, "severity")) == 0 &&
-	       cJSON_Compare(map_of(a, "labels"), map_of(b, "labels"), true);
+	return strcmp(a->subject, b->subject) == 0 && strcmp(field(a, "rule"), field(b, "rule")) == 0 &&
+	       strcmp(field(a, "severity"), field(b, "severity")) == 0 && cJSON_Compare(map_of(a, "labels"), map_of(b, "labels"), true);
 }
 
 static void put_firing(struct running *r, const struct said *s)
@@ -232,12 +233,17 @@ static void put_firing(struct running *r, const struct said *s)
 	r->firing[i] = (struct firing){.said = s};
 }
 
+static bool is_any(struct slice alert)
+{
+	return slice_is(alert, "*");
+}
+
 static void find_firing(struct running *r, struct slice alert, int64_t at_ms)
 {
 	r->firing_cnt = 0;
 	for (uint32_t i = 0; i < r->said_cnt; i++) {
 		const struct said *s = &r->said[i];
-		if (s->kind <= EVENT_ALERT_RESOLVED && s->time_ms <= at_ms && slice_is(alert, field(s, "rule")))
+		if (s->kind <= EVENT_ALERT_RESOLVED && s->time_ms <= at_ms && (is_any(alert) || slice_is(alert, field(s, "rule"))))
 			put_firing(r, s);
 	}
 }
@@ -246,7 +252,9 @@ static struct firing *find_like(struct running *r, const struct expected_alert *
 {
 	for (uint32_t i = 0; i < r->firing_cnt; i++) {
 		struct firing *f = &r->firing[i];
-		if (!f->taken && (exactly ? same_alert(f->said, e) : !e->number.p || slice_is(e->number, f->said->subject)))
+		if (!f->taken && (exactly ? same_alert(f->said, e)
+					  : (!e->number.p || slice_is(e->number, f->said->subject)) &&
+						    (!e->alert.p || slice_is(e->alert, field(f->said, "rule")))))
 			return f;
 	}
 	return NULL;
@@ -256,7 +264,7 @@ static void show_expected(struct running *r, const struct alert_test *t, const s
 {
 	put_head(r, t->where, "alert", t->alert, t->at_ms);
 	if (!f) {
-		differ(r, e->number.p ? e->number.p : "any number", "", "firing", "not firing");
+		differ(r, e->number.p ? e->number.p : "any number", e->alert.p ? e->alert.p : "", "firing", "not firing");
 		return;
 	}
 	f->taken = true;
@@ -287,7 +295,8 @@ static void check_alert(struct running *r, const struct alert_test *t)
 			put_head(r, t->where, "alert", t->alert, t->at_ms);
 			buf_puts(&labels, "firing, labels ");
 			print_labels(r->firing[i].said, &labels);
-			differ(r, r->firing[i].said->subject, "", "not firing", (const char *)labels.data);
+			differ(r, r->firing[i].said->subject, is_any(t->alert) ? field(r->firing[i].said, "rule") : "", "not firing",
+			       (const char *)labels.data);
 			buf_release(&labels);
 		}
 }
@@ -412,28 +421,45 @@ static enum err run_test(const struct settings *set, const struct test_file *f, 
 
 /* ---- a file ---- */
 
+struct names {
+	const char **v;
+	uint32_t n;
+	const struct test_file *file;
+	struct buf *problems;
+};
+
+static enum err check_name(const struct names *k, struct slice alert, struct where w)
+{
+	for (uint32_t i = 0; i < k->n; i++)
+		if (slice_is(alert, k->v[i]))
+			return ERR_OK;
+	const char *near = nearest_name(alert, k->v, k->n);
+	buf_printf(k->problems, "%s:%d:%d: alertname: no rule has the name " SLICE_FMT "%s%s%s\n", k->file->path, w.line, w.column,
+		   SLICE_ARG(alert), near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return ERR_CONFIG;
+}
+
+static enum err check_names_of(const struct names *k, const struct alert_test *t)
+{
+	enum err e = is_any(t->alert) ? ERR_OK : check_name(k, t->alert, t->name_where);
+	for (uint32_t i = 0; i < t->expected_cnt; i++)
+		if (t->expected[i].alert.p && check_name(k, t->expected[i].alert, t->expected[i].alert_where))
+			e = ERR_CONFIG;
+	return e;
+}
+
 /* Names that no rule has. */
 static enum err check_names(const struct test_file *f, const struct rules *rules, struct arena *a, struct buf *problems)
 {
-	uint32_t n = rules_cnt(rules);
-	const char **names = arena_alloc(a, (n + 1) * sizeof *names);
+	struct names k = {.n = rules_cnt(rules), .file = f, .problems = problems};
 	enum err e = ERR_OK;
-	for (uint32_t i = 0; i < n; i++)
-		names[i] = arena_copy(a, rules_name(rules, i)).p;
+	k.v = arena_alloc(a, (k.n + 1) * sizeof *k.v);
+	for (uint32_t i = 0; i < k.n; i++)
+		k.v[i] = arena_copy(a, rules_name(rules, i)).p;
 	for (uint32_t i = 0; i < f->test_cnt; i++)
-		for (uint32_t k = 0; k < f->tests[i].alert_cnt; k++) {
-			const struct alert_test *t = &f->tests[i].alerts[k];
-			uint32_t at = 0;
-			while (at < n && !slice_is(t->alert, names[at]))
-				at++;
-			if (at < n)
-				continue;
-			const char *near = nearest_name(t->alert, names, n);
-			buf_printf(problems, "%s:%d:%d: alertname: no rule has the name " SLICE_FMT "%s%s%s\n", f->path, t->name_where.line,
-				   t->name_where.column, SLICE_ARG(t->alert), near ? "; did you mean " : "", near ? near : "",
-				   near ? "?" : "");
-			e = ERR_CONFIG;
-		}
+		for (uint32_t n = 0; n < f->tests[i].alert_cnt; n++)
+			if (check_names_of(&k, &f->tests[i].alerts[n]))
+				e = ERR_CONFIG;
 	return e;
 }
 

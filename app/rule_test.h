@@ -65,13 +65,15 @@ struct test_pairs {
 struct expected_alert {
 	struct where where;
 	struct slice number; /* absent: any */
+	struct slice alert;  /* absent: any; for a check of all rules */
+	struct where alert_where;
 	struct test_pairs labels, annotations, figures;
 };
 
 struct alert_test {
 	struct where where, name_where;
 	int64_t at_ms;
-	struct slice alert;
+	struct slice alert; /* "*": all rules */
 	const struct expected_alert *expected;
 	uint32_t expected_cnt;
 };

@@ -369,6 +369,12 @@ static void read_number(struct tests_reader *r, const struct yaml_node *n)
 	r->expected->number = text_of(r, n);
 }
 
+static void read_exp_alert(struct tests_reader *r, const struct yaml_node *n)
+{
+	r->expected->alert = text_of(r, n);
+	r->expected->alert_where = where_of(n);
+}
+
 static void read_exp_labels(struct tests_reader *r, const struct yaml_node *n)
 {
 	r->expected->labels = read_pairs(r, n);
@@ -385,6 +391,7 @@ static void read_exp_figures(struct tests_reader *r, const struct yaml_node *n)
 }
 
 static const struct test_key expected_keys[] = {{"number", read_number},
+						{"alertname", read_exp_alert},
 						{"exp_labels", read_exp_labels},
 						{"exp_annotations", read_exp_annotations},
 						{"exp_figures", read_exp_figures}};

@@ -15,12 +15,14 @@
 static const char help[] = "usage: ringfence rules check [-c FILE] [--strict] FILE...\n"
 			   "       ringfence rules test [-c FILE] FILE...\n"
 			   "       ringfence rules explain FILE [RULE] [--cdr FILE... --number N]\n"
+			   "       ringfence rules packs [NAME]\n"
 			   "       ringfence rules eval\n"
 			   "       ringfence rules schema\n"
 			   "\n"
 			   "check    loads rule files, tells every error with its place, and warns of what is hardly meant\n"
 			   "test     runs unit tests of rules in virtual time, in the shape of promtool's\n"
 			   "explain  shows the compiled program, what it needs and costs; with CDRs and a number what each part was worth\n"
+			   "packs    lists the shipped rules with the sources of their thresholds, or prints a file of them\n"
 			   "eval     evaluates expressions: one JSON object a line on standard input,\n"
 			   "           {\"expr\": \"x > 1\", \"bindings\": {\"x\": {\"int64Value\": \"2\"}}}\n"
 			   "         one a line on standard output, {\"value\": {\"boolValue\": true}} or {\"error\": \"...\"}.\n"
@@ -154,7 +156,12 @@ static int schema(int argc, char **argv)
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} words[] = {{"check", rules_word_check}, {"test", rules_word_test}, {"explain", rules_word_explain}, {"eval", eval}, {"schema", schema}};
+} words[] = {{"check", rules_word_check},
+	     {"test", rules_word_test},
+	     {"explain", rules_word_explain},
+	     {"packs", rules_word_packs},
+	     {"eval", eval},
+	     {"schema", schema}};
 
 int verb_rules(int argc, char **argv)
 {
@@ -163,9 +170,9 @@ int verb_rules(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 2)
-		return verb_usage("rules", "one of check, test, explain, eval, schema is needed");
+		return verb_usage("rules", "one of check, test, explain, packs, eval, schema is needed");
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(argv[1], words[i].name) == 0)
 			return words[i].run(argc - 1, argv + 1);
-	return verb_usage("rules", "'%s' is none of check, test, explain, eval, schema", argv[1]);
+	return verb_usage("rules", "'%s' is none of check, test, explain, packs, eval, schema", argv[1]);
 }

@@ -8,5 +8,6 @@
 int rules_word_check(int argc, char **argv);
 int rules_word_test(int argc, char **argv);
 int rules_word_explain(int argc, char **argv);
+int rules_word_packs(int argc, char **argv);
 
 #endif

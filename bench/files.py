@@ -145,6 +145,12 @@ def bench_scoring_windows(bench):
     yield from _program(bench, "bench_scoring_windows", *(["--quick"] if bench.quick else []))
 
 
+def bench_rules_pack(bench):
+    """Times the default pack whole (all shipped rules for all traffic) on one core, over ordinary callers and over a mix of all kinds: the rules alone
+    over figures that are filled, and what figures and rules together add to applying a call. bench_rules_pack.c."""
+    yield from _program(bench, "bench_rules_pack", *(["--quick"] if bench.quick else []))
+
+
 def bench_store_commit(bench):
     """Times a commit of 5,000 records of 640 bytes from begin to answer, nothing overlapping: memory, embedded (LMDB), Redis with AOF off and
     everysec, each on the core of the bench with Redis on whichever is free. bench_store_commit.c."""

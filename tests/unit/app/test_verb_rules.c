@@ -215,6 +215,41 @@ static void delayed_call_counts_when_it_arrives(void **state)
 	EXPECT(RULES("test", "late_test.yaml"), 0, "ok   late_test.yaml:3: late\n1 test, 2 checks: 1 passed, 0 failed\n", "");
 }
 
+static void all_rules_are_checked_together(void **state)
+{
+	(void)state;
+	write_file("two.yaml", "groups:\n- name: g\n  rules:\n"
+			       "  - {alert: A, source: s, expr: 'calls[\"1h\"] >= 2'}\n"
+			       "  - {alert: B, source: s, expr: 'calls[\"1h\"] >= 3'}\n");
+	write_file("two_test.yaml", "rule_files: [two.yaml]\n"
+				    "tests:\n"
+				    "- input_records:\n"
+				    "  - {from: '+15550000001', count: 2}\n"
+				    "  - {from: '+15550000002', count: 3}\n"
+				    "  alert_rule_test:\n"
+				    "  - eval_time: 10m\n"
+				    "    alertname: '*'\n"
+				    "    exp_alerts: ['+15550000001', {number: '+15550000002', alertname: B}, '+15550000002']\n"
+				    "  - {eval_time: 10m, alertname: '*', exp_alerts: [{number: '+15550000001', alertname: B}, "
+				    "'+15550000002', '+15550000002']}\n");
+	EXPECT(RULES("test", "two_test.yaml"), 1,
+	       "FAIL two_test.yaml:3: (no name)\n"
+	       "  two_test.yaml:10:5: alert * at 10m\n"
+	       "    +15550000001 B\n"
+	       "      expected: firing\n"
+	       "      got:      not firing\n"
+	       "    +15550000001 A\n"
+	       "      expected: not firing\n"
+	       "      got:      firing, labels {}, severity warning\n"
+	       "1 test, 2 checks: 0 passed, 1 failed\n",
+	       "");
+	write_file("two_test.yaml", "rule_files: [two.yaml]\n"
+				    "tests:\n"
+				    "- alert_rule_test: [{eval_time: 1m, alertname: '*', exp_alerts: [{alertname: AA}]}]\n");
+	EXPECT(RULES("test", "two_test.yaml"), 2, "0 tests, 0 checks: 0 passed, 0 failed\n",
+	       "two_test.yaml:3:78: alertname: no rule has the name AA; did you mean A?\n");
+}
+
 static void commands_come_at_their_times(void **state)
 {
 	(void)state;
@@ -396,6 +431,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_of_a_test_file_has_its_place),
 		cmocka_unit_test(templates_become_calls),
 		cmocka_unit_test(delayed_call_counts_when_it_arrives),
+		cmocka_unit_test(all_rules_are_checked_together),
 		cmocka_unit_test(commands_come_at_their_times),
 		cmocka_unit_test(tests_see_templates_lists_and_hours),
 		cmocka_unit_test(trace_says_that_a_number_is_spared),
