@@ -66,7 +66,32 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD OKAY "    labels: {severity: a-word-that-is-longer-than-32-bytes}\n",
 		 "r.yaml:4:5: labels: the severity is longer than 32 bytes\n"},
 		{HEAD OKAY "    annotations: text\n", "r.yaml:6:18: annotations: a map of names and texts is expected\n"},
-		{HEAD OKAY "    cohort: account\n", "r.yaml:6:5: cohort: not supported yet\n"},
+		{HEAD OKAY "    cohort: acount\n",
+		 "r.yaml:6:13: cohort: one of account, trunk, block is expected; did you mean account?\n"},
+		{HEAD OKAY "    cohort: [account]\n", "r.yaml:6:13: cohort: one of account, trunk, block is expected\n"},
+		{HEAD OKAY "    cohort: account\n    action: quarantine\n",
+		 "r.yaml:7:13: action: a rule on accounts may not quarantine: it alerts, and its numbers are named in an advisory\n"},
+		{HEAD OKAY "    action: flag\n    cohort: block\n",
+		 "r.yaml:6:13: action: a rule on blocks may not flag: it alerts, and its numbers are named in an advisory\n"},
+		{HEAD "  - alert: A\n    cohort: trunk\n    expr: top_callee[\"1h\"] > 5\n",
+		 "r.yaml:6:11: 'top_callee' is not a feature of trunks\n"},
+		{HEAD "  - alert: A\n    cohort: account\n    expr: incoming[\"1h\"] > 5\n",
+		 "r.yaml:6:11: 'incoming' is not a feature of accounts\n"},
+		{HEAD "  - alert: A\n    cohort: account\n    expr: baseline(\"incoming\", \"1h\") > 5\n",
+		 "r.yaml:6:11: 'incoming' is not a feature of accounts\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: phase == 'rest'\n", "r.yaml:6:11: 'phase' is not a feature of blocks\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: number == 'x'\n", "r.yaml:6:11: 'number' is not known of blocks\n"},
+		{HEAD "  - alert: A\n    cohort: trunk\n    expr: account == 'x'\n", "r.yaml:6:11: 'account' is not known of trunks\n"},
+		{HEAD "  - alert: A\n    expr: block == 'x'\n", "r.yaml:5:11: 'block' is not known of numbers\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: call.q850_cause == 16\n",
+		 "r.yaml:6:15: 'call' is not known to rules on blocks: what reaches them of a call is its figures\n"},
+		{HEAD OKAY "    cohort: trunk\n    when: {days: mon, zone: number}\n",
+		 "r.yaml:7:29: zone: trunks have no zone of their own\n"},
+		{HEAD OKAY "    exempt: ['account:a']\n    cohort: block\n",
+		 "r.yaml:6:13: exempt: it names numbers and accounts, and the rule is on blocks: leave them out in expr, with in_list() or "
+		 "!=\n"},
+		{HEAD OKAY "    exempt: ['account:a', '+15551230000']\n    cohort: account\n",
+		 "r.yaml:6:27: exempt: \"+15551230000\" is a number, and the rule is on accounts\n"},
 		{HEAD "  - alert: A\n    expr: numbers[\"1h\"] > 5\n", "r.yaml:5:11: 'numbers' is not a feature of numbers\n"},
 		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 5 && baseline(\"cals\", \"1h\") > 1.0\n",
 		 "r.yaml:5:39: 'cals' is not a feature; did you mean 'calls'?\n"},
@@ -190,12 +215,12 @@ static void every_problem_of_a_file_is_reported(void **state)
 	(void)state;
 	assert_string_equal(
 		problems_of("groups:\n- name: g\n  limit: -1\n  rules:\n  - alert: A\n    expr: 1\n    for: x\n  - alert: B\n   "
-			    " cohort: account\n",
+			    " cohort: number\n",
 			    &b),
 		"r.yaml:3:10: limit: a whole number is expected, 0 (none) to 1000000\n"
 		"r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
 		"r.yaml:6:11: expr: a condition is expected, not an int\n"
-		"r.yaml:9:5: cohort: not supported yet\n"
+		"r.yaml:9:13: cohort: one of account, trunk, block is expected\n"
 		"r.yaml:8:5: a rule needs the key expr\n");
 	buf_release(&b);
 }
