@@ -228,7 +228,7 @@ static bool check_call_field(struct check *c, struct node *n)
 {
 	const char *names[64], *near;
 	if (c->s->names->kind != SUBJECT_NUMBER) {
-		expr_fail(c->s, n->at, "'call' is not known to rules on %s: what reaches them of a call is its figures",
+		expr_fail(c->s, n->a->at, "'call' is not known to rules on %s: what reaches them of a call is its figures",
 			  subject_kind_plural(c->s->names->kind));
 		return false;
 	}

@@ -84,7 +84,7 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD "  - alert: A\n    cohort: trunk\n    expr: account == 'x'\n", "r.yaml:6:11: 'account' is not known of trunks\n"},
 		{HEAD "  - alert: A\n    expr: block == 'x'\n", "r.yaml:5:11: 'block' is not known of numbers\n"},
 		{HEAD "  - alert: A\n    cohort: block\n    expr: call.q850_cause == 16\n",
-		 "r.yaml:6:15: 'call' is not known to rules on blocks: what reaches them of a call is its figures\n"},
+		 "r.yaml:6:11: 'call' is not known to rules on blocks: what reaches them of a call is its figures\n"},
 		{HEAD OKAY "    cohort: trunk\n    when: {days: mon, zone: number}\n",
 		 "r.yaml:7:29: zone: trunks have no zone of their own\n"},
 		{HEAD OKAY "    exempt: ['account:a']\n    cohort: block\n",
