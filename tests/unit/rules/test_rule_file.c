@@ -363,8 +363,46 @@ static void fingerprint_is_of_name_and_labels(void **state)
 	assert_true(h != fingerprint_of("alert: B, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}"));
 	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y}"));
 	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: b, a: y}"));
+	uint64_t of[] = {h, fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}, cohort: account"),
+			 fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}, cohort: trunk"),
+			 fingerprint_of("cohort: block, alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}")};
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < i; k++)
+			assert_true(of[i] != of[k]);
 	/* pinned: records and event ids hold it */
 	assert_true(fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1'") == UINT64_C(0xec4078a9c5a8666));
+}
+
+static void figures_of_each_kind_are_slots_of_their_own(void **state)
+{
+	struct rules *r = NULL;
+	struct buf b = {0};
+	uint32_t n[SUBJECT_KINDS];
+	(void)state;
+	assert_string_equal(problems_of("groups:\n- name: g\n  rules:\n"
+					"  - {alert: A, expr: 'calls[\"1h\"] > 1'}\n"
+					"  - {alert: A, cohort: account, expr: 'account != \"x\" && numbers[\"1h\"] > 1 && calls[\"7d\"] > "
+					"1', exempt: ['account:y']}\n"
+					"  - {alert: A, cohort: block, expr: 'country == \"1\" && block != \"\" && incoming[\"1h\"] > 1', "
+					"when: {days: mon, zone: number}}\n",
+					&b),
+			    "");
+	buf_reset(&b);
+	assert_int_equal(rules_parse(SLICE_LIT("groups:\n- name: g\n  rules:\n"
+					       "  - {alert: A, cohort: account, expr: 'numbers[\"1h\"] > 1 && calls[\"7d\"] > 1'}\n"
+					       "  - {alert: A, expr: 'calls[\"1h\"] > 1'}\n"
+					       "  - {alert: A, cohort: block, expr: 'flagged_numbers[\"1h\"] > 1'}\n"
+					       "  - {alert: B, cohort: block, expr: 'flagged_numbers[\"1h\"] > 2'}\n"),
+				     "r.yaml", &r, &b),
+			 ERR_OK);
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
+		rules_figures_of(r, (enum subject_kind)kind, &n[kind]);
+	assert_true(n[SUBJECT_NUMBER] == 1 && n[SUBJECT_ACCOUNT] == 2 && n[SUBJECT_TRUNK] == 0 && n[SUBJECT_BLOCK] == 1);
+	assert_true(rules_have(r, SUBJECT_NUMBER) && rules_have(r, SUBJECT_BLOCK) && !rules_have(r, SUBJECT_TRUNK));
+	assert_int_equal(rules_kind(r, 0), SUBJECT_ACCOUNT);
+	assert_int_equal(rules_kind(r, 1), SUBJECT_NUMBER);
+	rules_free(r);
+	buf_release(&b);
 }
 
 static void files_without_rules_are_a_set_without_rules(void **state)
@@ -435,6 +473,7 @@ int main(void)
 		cmocka_unit_test(set_of_choices_has_its_rules_at_their_steps),
 		cmocka_unit_test(rule_has_its_keys_and_their_defaults),
 		cmocka_unit_test(fingerprint_is_of_name_and_labels),
+		cmocka_unit_test(figures_of_each_kind_are_slots_of_their_own),
 		cmocka_unit_test(files_without_rules_are_a_set_without_rules),
 		cmocka_unit_test(files_are_one_set_and_each_tells_its_problems),
 	};
