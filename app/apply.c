@@ -222,15 +222,17 @@ static enum err fire_until(struct shard *s, struct subject *sub, int64_t to_ms, 
 {
 	enum err e = ERR_OK;
 	int64_t due_ms;
+	const struct cause before = s->cause; /* from files a copy comes in the middle of another turn */
 	while (!e && (due_ms = timers_due(&s->timers, subject_key(sub), sub->key_hash)) != TIME_NONE && due_ms <= to_ms)
 		e = fire(s, sub, due_ms, why);
+	s->cause = before;
 	return e;
 }
 
 /* ---- copies and facts from other shards ---- */
 
 /* The rules on a cohort, after a copy or a fact, as of the cohort's clock or of the fact if that is later. */
-static enum err ask_cohort(struct shard *s, struct subject *sub, const struct copy *c, struct err_text *why)
+static void ask_cohort(struct shard *s, struct subject *sub, const struct copy *c)
 {
 	struct rules_subject rs = view_of(s, sub);
 	struct figures *f = s->figures_of[sub->kind];
@@ -238,13 +240,14 @@ static enum err ask_cohort(struct shard *s, struct subject *sub, const struct co
 	figures_reset(f, sub, now_ms);
 	rules_on_call(s->scratch, s->rules, &rs, f, NULL, now_ms);
 	if (rs.changed || s->said_cnt) {
+		const struct cause before = s->cause;
 		cohort_cause(s, c);
 		after_rules(s, sub, &rs);
+		s->cause = before;
 		s->step = NULL;
 	}
 	if (s->pipe->applied)
 		s->pipe->applied(s->pipe->applied_ctx, f, sub, NULL, false);
-	return tell_cohorts(s, sub, NULL, why);
 }
 
 /* False: the record has to be loaded first. */
@@ -265,7 +268,7 @@ static bool apply_copy(struct shard *s, const struct copy *c, enum err *e, struc
 	bool ask = relay_apply(c, s->table, sub, s->pipe->settings->time.allowed_lateness_ms, clock_ms);
 	s->meta.counts.copies++;
 	if (!*e && ask && moves && (s->asks[sub->kind] || sub->state_len))
-		*e = ask_cohort(s, sub, c, why);
+		ask_cohort(s, sub, c);
 	return true;
 }
 
@@ -273,11 +276,10 @@ static bool apply_copy(struct shard *s, const struct copy *c, enum err *e, struc
 enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
 {
 	enum err e = ERR_OK;
-	const struct cause before = s->cause;
-	shard_use_rules(s);
+	if (!s->rules) /* its first cycle is yet to come */
+		shard_use_rules(s);
 	bool done = apply_copy(s, c, &e, why);
 	(void)done; /* the table is the store, nothing has to be loaded */
-	s->cause = before;
 	return e;
 }
 
