@@ -219,6 +219,40 @@ static void timers_of_a_cohort_fire_before_later_copies(void **state)
 	rig_close(&r);
 }
 
+static void send_flag(struct rig *r, int64_t time_ms)
+{
+	struct relay_pack pack = {0};
+	const struct copy c = {.kind = COPY_FLAG,
+			       .offset = 1,
+			       .ordinal = (uint64_t)r->offset,
+			       .key = SLICE_LIT("block:+15551230"),
+			       .caller = 1,
+			       .event_ms = time_ms};
+	relay_pack_begin(&pack, true, 4711, 1);
+	relay_pack_add(&pack, &c);
+	shard_relay(r->shard, relay_pack_end(&pack), r->offset++);
+	buf_release(&pack.bytes);
+	assert_int_equal(step(r->shard), ERR_OK);
+}
+
+/* Timers up to a fact have fired; a copy that is older than the fact sets none of these times again: their events would have the same ids. */
+static void copy_behind_a_fact_sets_no_timer_that_has_fired(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	struct slice key = SLICE_LIT("block:+15551230");
+	(void)state;
+	open_with(&r, &outlet, MANY);
+	call(r.shard, 0, "+15559990000", "+12125550001", T0);
+	send_block(&r, T0, 5);
+	assert_true(timers_due(&r.shard->timers, key, key_hash(key)) == T0 + 5 * MINUTE);
+	send_flag(&r, T0 + 20 * MINUTE);
+	assert_true(timers_due(&r.shard->timers, key, key_hash(key)) == T0 + 25 * MINUTE);
+	send_block(&r, T0 + MINUTE, 1);
+	assert_true(timers_due(&r.shard->timers, key, key_hash(key)) == T0 + 25 * MINUTE);
+	rig_close(&r);
+}
+
 static void rule_that_is_gone_resolves_its_alert(void **state)
 {
 	struct rig r;
@@ -243,6 +277,7 @@ struct raised {
 struct heard {
 	struct raised raised[4000];
 	uint32_t cnt, advisories;
+	uint32_t elsewhere; /* set off by a CDR of another partition than 0 */
 };
 
 static void heard(void *ctx, const struct message *m)
@@ -253,6 +288,7 @@ static void heard(void *ctx, const struct message *m)
 		return;
 	char *data = strndup(m->data.p, m->data.len), *rule = strstr(data, "\"rule\":");
 	assert_non_null(rule);
+	h->elsewhere += strstr(data, "\"partition\":") && !strstr(data, "\"partition\":0");
 	assert_true(h->cnt < 4000);
 	snprintf(h->raised[h->cnt++].line, sizeof h->raised->line, "%.30s " SLICE_FMT " " SLICE_FMT, rule, SLICE_ARG(m->subject),
 		 SLICE_ARG(m->time));
@@ -330,6 +366,7 @@ static void campaign_raises_the_same_alerts_whatever_the_count_of_shards(void **
 	assert_int_equal(one->cnt, four->cnt);
 	assert_int_equal(one->advisories, four->advisories);
 	assert_true(one->advisories > 0);
+	assert_true(one->elsewhere == 0 && four->elsewhere > 0);
 	for (uint32_t i = 0; i < one->cnt; i++)
 		assert_string_equal(one->raised[i].line, four->raised[i].line);
 	static const char *const rules[] = {"Rotation", "Block", "Burst", "AccountBurst", "Trunk"};
@@ -356,6 +393,7 @@ int main(void)
 		cmocka_unit_test(event_of_a_copy_is_in_the_commit_of_its_mark),
 		cmocka_unit_test(flagged_numbers_make_the_rule_of_their_block_fire),
 		cmocka_unit_test(timers_of_a_cohort_fire_before_later_copies),
+		cmocka_unit_test(copy_behind_a_fact_sets_no_timer_that_has_fired),
 		cmocka_unit_test(rule_that_is_gone_resolves_its_alert),
 		cmocka_unit_test(campaign_raises_the_same_alerts_whatever_the_count_of_shards),
 	};
