@@ -100,7 +100,8 @@ static void poll_nothing(void *ctx, int wait_ms)
 /* ---- records ---- */
 
 static uint64_t relayed;
-static struct relay_pack back; /* copies for the block that the numbers are in: they come back to the shard */
+static struct relay_pack
+	back; /* copies for the block that the numbers are in: they come back to the shard, as many as a number has calls */
 
 static enum err relay_away(void *ctx, void *owner, int32_t partition, struct slice message, uint64_t number, struct err_text *why)
 {
@@ -119,7 +120,7 @@ static enum err relay_away(void *ctx, void *owner, int32_t partition, struct sli
 	bool good = relay_open(message, &m);
 	for (uint32_t i = 0; good && i < m.cnt; i++) {
 		good = relay_next(&m, &c);
-		if (good && c.kind == COPY_BLOCK)
+		if (good && c.kind == COPY_BLOCK && c.offset % (NUMBERS + 1) == 0)
 			relay_pack_add(&back, &c);
 	}
 	assert_true(good);
@@ -229,7 +230,8 @@ static void hot_path_allocates_nothing_once_warm(void **state)
 	/* and the work was done: every batch wrote every number's record */
 	assert_int_equal(shard_meta(s)->counts.applied, (WARM + MEASURED) * BATCH);
 	assert_int_equal(records_committed - records, MEASURED * (NUMBERS + 1));
-	assert_true(shard_meta(s)->counts.copies >= (WARM + MEASURED - 1) * BATCH); /* and the rules on the block were asked */
+	assert_true(shard_meta(s)->counts.copies >=
+		    (WARM + MEASURED - 1) * BATCH / (NUMBERS + 1)); /* and the rules on the block were asked */
 	assert_true(bytes_committed - bytes > MEASURED * NUMBERS * 1000);
 	assert_true(relayed > 0);
 	assert_true(events > 0); /* some numbers are in rest: their phase moves with every call */
