@@ -86,64 +86,20 @@ static void begin_sequence(struct subject *sub, int64_t since_ms)
 		sub->sequence = (uint64_t)since_ms;
 }
 
-/* ---- copies and facts from other shards ---- */
+/* ---- what rules are asked, and what becomes of it ---- */
 
-/* False: the record has to be loaded first. */
-static bool apply_copy(struct shard *s, const struct copy *c)
-{
-	struct subject *sub;
-	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
-	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
-	enum found found = subject_of(s, c->key, c->key_hash, TIME_NONE, since_ms, &sub);
-	if (found == NOT_LOADED)
-		return false;
-	s->changed = true;
-	if (found == DAMAGED)
-		return true; /* said when it was found */
-	relay_apply(c, s->table, sub, s->pipe->settings->time.allowed_lateness_ms, clock_ms);
-	s->meta.counts.copies++;
-	return true;
-}
-
-enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
-{
-	(void)why;
-	bool done = apply_copy(s, c);
-	(void)done; /* files: the table is the store, nothing has to be loaded */
-	return ERR_OK;
-}
-
-/* The next one of the inbox. False: the cycle ends before it. */
-static bool apply_inbox(struct shard *s)
-{
-	const struct copy *c = &s->inbox[s->inbox_at];
-	if (c->kind == COPY_KIND_CNT) {
-		s->meta.relay_next = c->offset;
-		s->changed = true;
-	} else if (!table_find(s->table, c->key, c->key_hash) && !s->pipe->resident && !asked_has(&s->asked, c->key, c->key_hash)) {
-		return false;
-	} else if (!relay_mark(&s->marks, c)) {
-		s->meta.counts.copies_again++;
-		s->changed = true;
-	} else {
-		(void)apply_copy(s, c);
-	}
-	s->inbox_at++;
-	return true;
-}
-
-/* Where a number is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
-static void set_place(struct rules_subject *rs)
+/* Where a number, or a block, is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
+static void set_place(struct rules_subject *rs, struct slice number)
 {
 	struct place p;
-	place_of(rs->key, &p);
+	place_of(number, &p);
 	rs->zone = p.zone;
 	if (p.region == 0)
 		return;
 	bool area = p.region < PLACE_COUNTRIES;
 	uint32_t code = area ? 1 : p.region - PLACE_COUNTRIES;
-	rs->country = slice_make(rs->key.p + 1, code < 10 ? 1 : code < 100 ? 2 : 3);
-	rs->region = area ? slice_make(rs->key.p + 2, 3) : rs->country;
+	rs->country = slice_make(number.p + 1, code < 10 ? 1 : code < 100 ? 2 : 3);
+	rs->region = area ? slice_make(number.p + 2, 3) : rs->country;
 }
 
 static struct rules_subject view_of(struct shard *s, const struct subject *sub)
@@ -156,25 +112,40 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 				   .limits = &s->meta.limits,
 				   .due_ms = TIME_NONE};
 	if (s->places && sub->kind == SUBJECT_NUMBER)
-		set_place(&rs);
+		set_place(&rs, rs.key);
+	if (sub->kind == SUBJECT_NUMBER)
+		return rs;
+	/* its timers have fired up to what it was told last, which may be ahead of this shard */
+	int64_t told_ms = subject_newest_ms(sub);
+	if (told_ms > rs.clock_ms)
+		rs.clock_ms = told_ms;
+	const uint32_t prefix = sizeof "block:" - 1;
+	if (s->places && sub->kind == SUBJECT_BLOCK && rs.key.len > prefix)
+		set_place(&rs, slice_make(rs.key.p + prefix, rs.key.len - prefix));
 	return rs;
 }
 
 /* What rules decided becomes part of the record, the timers and the outbox. */
-static enum err after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs, const struct cdr *c, struct err_text *why)
+static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
-	int64_t flagged_ms = TIME_NONE;
+	s->flagged_ms = TIME_NONE;
 	if (rs->changed) {
 		table_set_state(s->table, sub, rs->state, rs->state_len);
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs->due_ms);
 		s->changed = true;
 	}
+	if (s->said_cnt && sub->kind != SUBJECT_NUMBER) {
+		cohort_advise(s, sub);
+		begin_sequence(sub, sub->since_ms);
+	}
 	for (uint32_t i = 0; i < s->said_cnt; i++) {
 		struct event *e = &s->said[i];
 		struct message m;
 		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
-			flagged_ms = e->time_ms;
+			s->flagged_ms = e->time_ms;
 		e->cause = s->cause;
+		if (s->step)
+			e->step = s->step;
 		e->ordinal = i;
 		e->sequence = sub->sequence++;
 		message_build(e, s->pipe->settings->deployment, &s->arena, &m);
@@ -186,6 +157,13 @@ static enum err after_rules(struct shard *s, struct subject *sub, const struct r
 		s->changed = true;
 	}
 	s->said_cnt = 0;
+}
+
+/* What the cohorts of a number are told of that. From files they are asked at once, in this very shard too, so it comes last. */
+static enum err tell_cohorts(struct shard *s, const struct subject *sub, const struct cdr *c, struct err_text *why)
+{
+	int64_t flagged_ms = s->flagged_ms;
+	s->flagged_ms = TIME_NONE;
 	if (flagged_ms == TIME_NONE || sub->kind != SUBJECT_NUMBER)
 		return ERR_OK;
 	return facts_put(s, COPY_FLAGGED, subject_key(sub), c, SLICE_NONE, flagged_ms, why);
@@ -203,6 +181,27 @@ static void set_outside(struct shard *s, const struct rules_subject *rs)
 	o[OUTSIDE_PHASE_DAYS].i = v.phase_since_ms == TIME_NONE ? 0 : (s->figures->as_of_ms - v.phase_since_ms) / DAY_MS;
 }
 
+/* What is due of a subject at its earliest timer. */
+static enum err fire(struct shard *s, struct subject *sub, int64_t due_ms, struct err_text *why)
+{
+	struct rules_subject rs = view_of(s, sub);
+	struct figures *f = s->figures_of[sub->kind];
+	const char *kind = "timer";
+	figures_reset(f, sub, due_ms);
+	if (sub->kind == SUBJECT_NUMBER)
+		set_outside(s, &rs);
+	rules_on_timer(s->scratch, s->rules, &rs, f, due_ms, &kind);
+	s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = kind, .due_ms = due_ms};
+	after_rules(s, sub, &rs); /* changed, and due at the same time again: another kind of timer, which comes next */
+	if (!rs.changed)          /* nothing became of it: the timer moves or goes */
+		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
+	if (s->pipe->applied && strcmp(kind, "alert") == 0)
+		s->pipe->applied(s->pipe->applied_ctx, f, sub, NULL, false);
+	s->timers_fired++;
+	s->changed = true;
+	return tell_cohorts(s, sub, NULL, why);
+}
+
 /* One timer: the subject's earliest. False: its record has to be loaded first. */
 static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, struct err_text *why)
 {
@@ -214,21 +213,96 @@ static bool fire_timer(struct shard *s, const struct timer *t, enum err *e, stru
 		timers_forget(&s->timers, timer_key(t), t->hash); /* the store keeps it, for when the record can be read again */
 		return true;
 	}
-	struct rules_subject rs = view_of(s, sub);
-	const char *kind = "timer";
-	figures_reset(s->figures, sub, due_ms);
-	set_outside(s, &rs);
-	rules_on_timer(s->scratch, s->rules, &rs, s->figures, due_ms, &kind);
-	s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = kind, .due_ms = due_ms};
-	*e = after_rules(s, sub, &rs, NULL, why); /* changed, and due at the same time again: another kind of timer, which comes next */
-	if (!rs.changed)                          /* nothing became of it: the timer moves or goes */
-		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs.due_ms == due_ms ? TIME_NONE : rs.due_ms);
-	if (s->pipe->applied && strcmp(kind, "alert") == 0)
-		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, NULL, false);
-	s->timers_fired++;
-	s->changed = true;
+	*e = fire(s, sub, due_ms, why);
 	return true;
 }
+
+/* The timers of a cohort up to a time: a copy may be ahead of this shard's clock, and what was due before it comes before it. */
+static enum err fire_until(struct shard *s, struct subject *sub, int64_t to_ms, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	int64_t due_ms;
+	const struct cause before = s->cause; /* from files a copy comes in the middle of another turn */
+	while (!e && (due_ms = timers_due(&s->timers, subject_key(sub), sub->key_hash)) != TIME_NONE && due_ms <= to_ms)
+		e = fire(s, sub, due_ms, why);
+	s->cause = before;
+	return e;
+}
+
+/* ---- copies and facts from other shards ---- */
+
+/* The rules on a cohort, after a copy or a fact, as of the cohort's clock or of the fact if that is later. */
+static void ask_cohort(struct shard *s, struct subject *sub, const struct copy *c)
+{
+	struct rules_subject rs = view_of(s, sub);
+	struct figures *f = s->figures_of[sub->kind];
+	int64_t now_ms = COPY_IS_FACT(c->kind) && c->event_ms > sub->clock_ms ? c->event_ms : sub->clock_ms;
+	figures_reset(f, sub, now_ms);
+	rules_on_call(s->scratch, s->rules, &rs, f, NULL, now_ms);
+	if (rs.changed || s->said_cnt) {
+		const struct cause before = s->cause;
+		cohort_cause(s, c);
+		after_rules(s, sub, &rs);
+		s->cause = before;
+		s->step = NULL;
+	}
+	if (s->pipe->applied)
+		s->pipe->applied(s->pipe->applied_ctx, f, sub, NULL, false);
+}
+
+/* False: the record has to be loaded first. */
+static bool apply_copy(struct shard *s, const struct copy *c, enum err *e, struct err_text *why)
+{
+	struct subject *sub;
+	int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
+	int64_t clock_ms = s->meta.clock_ms > c->event_ms ? s->meta.clock_ms : c->event_ms;
+	enum found found = subject_of(s, c->key, c->key_hash, TIME_NONE, since_ms, &sub);
+	if (found == NOT_LOADED)
+		return false;
+	s->changed = true;
+	if (found == DAMAGED)
+		return true; /* said when it was found */
+	bool moves = sub->kind != SUBJECT_NUMBER && c->kind != COPY_CALLED_BLOCK;
+	if (moves && sub->state_len)
+		*e = fire_until(s, sub, c->event_ms, why);
+	bool ask = relay_apply(c, s->table, sub, s->pipe->settings->time.allowed_lateness_ms, clock_ms);
+	s->meta.counts.copies++;
+	if (!*e && ask && moves && (s->asks[sub->kind] || sub->state_len))
+		ask_cohort(s, sub, c);
+	return true;
+}
+
+/* Files: it may come in the middle of what this shard does itself, when the rules stage is done with that. */
+enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
+{
+	enum err e = ERR_OK;
+	if (!s->rules) /* its first cycle is yet to come */
+		shard_use_rules(s);
+	bool done = apply_copy(s, c, &e, why);
+	(void)done; /* the table is the store, nothing has to be loaded */
+	return e;
+}
+
+/* The next one of the inbox. False: the cycle ends before it. */
+static bool apply_inbox(struct shard *s, enum err *e, struct err_text *why)
+{
+	const struct copy *c = &s->inbox[s->inbox_at];
+	if (c->kind == COPY_KIND_CNT) {
+		s->meta.relay_next = c->offset;
+		s->changed = true;
+	} else if (!table_find(s->table, c->key, c->key_hash) && !s->pipe->resident && !asked_has(&s->asked, c->key, c->key_hash)) {
+		return false;
+	} else if (!relay_mark(&s->marks, c)) {
+		s->meta.counts.copies_again++;
+		s->changed = true;
+	} else {
+		(void)apply_copy(s, c, e, why);
+	}
+	s->inbox_at++;
+	return true;
+}
+
+/* ---- commands ---- */
 
 static enum err refuse_command(struct shard *s, const struct command *c, struct slice detail, struct err_text *why)
 {
@@ -254,7 +328,8 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 	figures_reset(s->figures, sub, now_ms);
 	set_outside(s, &rs);
 	rules_on_call(s->scratch, s->rules, &rs, s->figures, NULL, now_ms);
-	enum err e = after_rules(s, sub, &rs, NULL, why);
+	after_rules(s, sub, &rs);
+	enum err e = tell_cohorts(s, sub, NULL, why);
 	return e ? e : facts_put(s, COPY_FLAG, subject_key(sub), NULL, w->command.account, w->time_ms, why);
 }
 
@@ -274,7 +349,8 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 	if (!rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc))
 		return ERR_OK;
 	begin_sequence(sub, since_ms);
-	return after_rules(s, sub, &rs, NULL, why);
+	after_rules(s, sub, &rs);
+	return tell_cohorts(s, sub, NULL, why);
 }
 
 static bool is_supported(enum command_verb v)
@@ -359,7 +435,6 @@ enum reason apply_unusable(const struct shard *s, const struct cdr *c)
 
 static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late, struct err_text *why)
 {
-	enum err e = ERR_OK;
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, sub->clock_ms);
 	set_outside(s, &rs);
@@ -369,11 +444,12 @@ static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr 
 				  .offset = c->offset,
 				  .record_id = c->record_id};
 	rules_on_call(s->scratch, s->rules, &rs, s->figures, c, sub->clock_ms);
-	if (rs.changed || s->said_cnt)
-		e = after_rules(s, sub, &rs, c, why);
+	bool told = rs.changed || s->said_cnt;
+	if (told)
+		after_rules(s, sub, &rs);
 	if (s->pipe->applied)
 		s->pipe->applied(s->pipe->applied_ctx, s->figures, sub, c, late);
-	return e;
+	return told ? tell_cohorts(s, sub, c, why) : ERR_OK;
 }
 
 /* A call of its caller. */
@@ -476,8 +552,8 @@ enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why
 {
 	enum err e = ERR_OK;
 	while (s->inbox_at < s->inbox_cnt)
-		if (cycle_full(s) || !apply_inbox(s))
-			return ERR_OK;
+		if (cycle_full(s) || !apply_inbox(s, &e, why) || e)
+			return e;
 	while (s->batch.at < s->batch.cnt && !cycle_full(s)) {
 		plan_ahead(s);
 		if (!apply_record(s, now, &e, why))

@@ -32,11 +32,13 @@ static enum err put_copy(struct shard *s, const struct copy *c, struct err_text 
 }
 
 /* Of a CDR that counted, or of a withheld caller. */
-enum err copies_put(struct shard *s, const struct planned *p, struct err_text *why)
+enum err copies_put(struct shard *s, struct planned *p, struct err_text *why)
 {
 	enum err e = ERR_OK;
-	for (uint32_t i = 0; i < p->copy_cnt && !e; i++)
+	for (uint32_t i = 0; i < p->copy_cnt && !e; i++) {
+		p->copies[i].partition = s->meta.partition;
 		e = put_copy(s, &p->copies[i], why);
+	}
 	return e;
 }
 
@@ -52,7 +54,8 @@ enum err copies_out(struct shard *s, struct err_text *why)
 	return e ? e : s->outlet->relay_await(s->outlet->ctx, s->owner, why);
 }
 
-static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key, struct slice number, int64_t time_ms, struct err_text *why)
+static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key, struct slice number, int64_t time_ms, struct slice cause,
+			 struct err_text *why)
 {
 	if (!key.len)
 		return ERR_OK;
@@ -63,7 +66,9 @@ static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key,
 			 .key = key,
 			 .key_hash = key_hash(key),
 			 .caller = number_pack(number),
-			 .event_ms = time_ms};
+			 .event_ms = time_ms,
+			 .partition = s->meta.partition,
+			 .cause = cause};
 	if (s->outlet->copy)
 		return s->outlet->copy(s->outlet->ctx, target, &c, why);
 	struct relay_pack pack = {0};
@@ -80,20 +85,24 @@ static enum err put_fact(struct shard *s, enum copy_kind kind, struct slice key,
 	return ERR_OK;
 }
 
-/* To the cohorts of a number: its block, and where a CDR is at hand its account and trunk. */
+/* To the cohorts of a number: its block, and where a CDR is at hand its account and trunk. With what set it off (s->cause). */
 enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, const struct cdr *c, struct slice account, int64_t time_ms,
 		   struct err_text *why)
 {
 	const struct settings *set = s->pipe->settings;
 	enum err e = ERR_OK;
+	struct buf b = {0};
+	cause_encode(&s->cause, &b);
+	struct slice cause = arena_copy(&s->arena, buf_slice(&b));
+	buf_release(&b);
 	if (set->relay.block)
-		e = put_fact(s, kind, relay_block_key(number, &s->arena), number, time_ms, why);
+		e = put_fact(s, kind, relay_block_key(number, &s->arena), number, time_ms, cause, why);
 	if (!e && set->relay.account && (c || account.len))
 		e = put_fact(s, kind,
 			     c ? relay_account_key(c->tenant_id, c->account_id, &s->arena)
 			       : relay_account_key(SLICE_NONE, account, &s->arena),
-			     number, time_ms, why);
+			     number, time_ms, cause, why);
 	if (!e && set->relay.trunk && c)
-		e = put_fact(s, kind, relay_trunk_key(c->ingress_trunk, &s->arena), number, time_ms, why);
+		e = put_fact(s, kind, relay_trunk_key(c->ingress_trunk, &s->arena), number, time_ms, cause, why);
 	return e;
 }

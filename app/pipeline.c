@@ -304,12 +304,17 @@ static enum err commit(struct shard *s, struct err_text *why)
 
 static void begin(struct shard *s)
 {
-	struct pipeline *p = s->pipe;
 	arena_reset(&s->arena);
 	rules_scratch_reset(s->scratch);
 	s->said_cnt = 0;
 	s->timers_fired = 0;
 	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
+	shard_use_rules(s);
+}
+
+void shard_use_rules(struct shard *s)
+{
+	struct pipeline *p = s->pipe;
 	if (s->rules && s->rules_generation == atomic_load(&p->rules_generation))
 		return;
 	pthread_mutex_lock(&p->rules_lock);
@@ -319,7 +324,11 @@ static void begin(struct shard *s)
 	if (s->rules)
 		rules_free(s->rules);
 	s->rules = fresh;
-	s->figures = rules_scratch_figures(s->scratch, fresh);
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++) {
+		s->figures_of[kind] = rules_scratch_figures_of(s->scratch, fresh, (enum subject_kind)kind);
+		s->asks[kind] = rules_have(fresh, (enum subject_kind)kind);
+	}
+	s->figures = s->figures_of[SUBJECT_NUMBER];
 	s->places = rules_need_place(fresh);
 	s->outside = false;
 	for (uint32_t i = 0; i < s->figures->n; i++)

@@ -6,8 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define RELAY_VERSION 1
-#define BLOCK_DIGITS 3 /* a block is a number without its last three */
+#define COPIES_VERSION 1
+#define FACTS_VERSION 2 /* with their causes */
+#define BLOCK_DIGITS 3  /* a block is a number without its last three */
 #define SOURCES_MAX 65536
 
 /* ---- which copies ---- */
@@ -86,6 +87,23 @@ uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct ar
 	return n;
 }
 
+/* Calls received by a block come with its own kind of copies: they need no switch besides. */
+static enum err check_cohort_rules(const struct settings *set, const struct rules *rules, struct err_text *why)
+{
+	const bool on[SUBJECT_KINDS] = {true, set->relay.account, set->relay.trunk, set->relay.block};
+	for (uint32_t i = 0; i < rules_cnt(rules); i++) {
+		enum subject_kind kind = rules_kind(rules, i);
+		if (!on[kind])
+			return err_set(
+				why, ERR_CONFIG,
+				"the rule " SLICE_FMT
+				" is on %s, and relay.%s is off: nothing is known of them then. Set relay.%s to true, or take the rule out",
+				SLICE_ARG(rules_name(rules, i)), subject_kind_plural(kind), subject_kind_name(kind),
+				subject_kind_name(kind));
+	}
+	return ERR_OK;
+}
+
 enum err relay_check_rules(const struct settings *set, const struct rules *rules, struct err_text *why)
 {
 	uint32_t n;
@@ -103,31 +121,67 @@ enum err relay_check_rules(const struct settings *set, const struct rules *rules
 		if (!(info->of & OF_NUMBER))
 			return err_set(why, ERR_CONFIG, "a rule asks for '%s', which only accounts, trunks and blocks have", info->name);
 	}
-	return ERR_OK;
+	return check_cohort_rules(set, rules, why);
 }
 
-void relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms)
+bool relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms)
 {
 	bool late;
 	switch ((enum copy_kind)c->kind) {
 	case COPY_CALLED:
 	case COPY_CALLED_BLOCK:
 		subject_add_incoming(t, sub, c->event_ms, c->caller, clock_ms);
-		break;
+		return false;
 	case COPY_ACCOUNT:
 	case COPY_TRUNK:
 	case COPY_BLOCK:
-		(void)subject_add_copy(t, sub, &c->facts, c->caller, allowed_lateness_ms, &late);
-		break;
+		return subject_add_copy(t, sub, &c->facts, c->caller, allowed_lateness_ms, &late) == CALL_APPLIED;
 	case COPY_FLAG:
 		subject_add_flag(t, sub, c->event_ms);
-		break;
+		return true;
 	case COPY_FLAGGED:
 		subject_add_flagged(t, sub, c->caller, c->event_ms);
-		break;
+		return true;
 	case COPY_KIND_CNT:
 		break;
 	}
+	return false;
+}
+
+/* ---- causes ---- */
+
+void cause_encode(const struct cause *c, struct buf *out)
+{
+	buf_put_u8(out, (uint8_t)c->kind);
+	if (c->kind == CAUSE_CDR) {
+		buf_put_varint(out, (uint64_t)c->partition);
+		buf_put_zigzag(out, c->offset);
+		buf_put_slice(out, c->record_id);
+	} else if (c->kind == CAUSE_TIMER) {
+		buf_put_slice(out, slice_of(c->timer));
+		buf_put_zigzag(out, c->due_ms);
+	} else {
+		buf_put_slice(out, c->command);
+	}
+}
+
+bool cause_decode(struct slice bytes, struct slice cdr_topic, struct arena *a, struct cause *out)
+{
+	struct reader r = reader_of(bytes.p, bytes.len);
+	uint8_t kind = reader_u8(&r);
+	*out = (struct cause){.kind = (enum cause_kind)kind};
+	if (kind == CAUSE_CDR) {
+		out->topic = cdr_topic;
+		out->partition = (int32_t)reader_varint(&r);
+		out->offset = reader_zigzag(&r);
+		out->record_id = reader_slice(&r);
+	} else if (kind == CAUSE_TIMER) {
+		out->timer = arena_copy(a, reader_slice(&r)).p;
+		out->due_ms = reader_zigzag(&r);
+	} else {
+		out->command = reader_slice(&r);
+	}
+	return !r.bad && kind <= CAUSE_COMMAND && (kind != CAUSE_TIMER || out->timer);
 }
 
 /* ---- packing ---- */
@@ -137,7 +191,7 @@ void relay_pack_begin(struct relay_pack *p, bool facts, uint64_t source, int32_t
 	buf_reset(&p->bytes);
 	p->cnt = 0;
 	p->last_offset = 0;
-	buf_put_u8(&p->bytes, RELAY_VERSION);
+	buf_put_u8(&p->bytes, facts ? FACTS_VERSION : COPIES_VERSION);
 	buf_put_u8(&p->bytes, facts);
 	buf_put_u64(&p->bytes, source);
 	buf_put_varint(&p->bytes, (uint64_t)partition);
@@ -158,6 +212,8 @@ void relay_pack_add(struct relay_pack *p, const struct copy *c)
 		facts_encode(&c->facts, b);
 	else
 		buf_put_zigzag(b, c->event_ms);
+	if (COPY_IS_FACT(c->kind))
+		buf_put_slice(b, c->cause);
 	p->cnt++;
 }
 
@@ -175,9 +231,10 @@ struct slice relay_pack_end(struct relay_pack *p)
 bool relay_open(struct slice bytes, struct relay_message *out)
 {
 	struct reader r = reader_of(bytes.p, bytes.len);
-	if (reader_u8(&r) != RELAY_VERSION)
+	uint8_t version = reader_u8(&r);
+	*out = (struct relay_message){.facts = reader_u8(&r), .causes = version == FACTS_VERSION};
+	if (version != COPIES_VERSION && !(version == FACTS_VERSION && out->facts))
 		return false;
-	*out = (struct relay_message){.facts = reader_u8(&r)};
 	out->source = reader_u64(&r);
 	out->partition = (int32_t)reader_varint(&r);
 	out->cnt = reader_u32(&r);
@@ -203,6 +260,7 @@ bool relay_next(struct relay_message *m, struct copy *out)
 		out->event_ms = out->facts.end_ms;
 	} else {
 		out->event_ms = reader_zigzag(r);
+		out->cause = m->causes ? reader_slice(r) : SLICE_NONE;
 	}
 	return !r->bad;
 }

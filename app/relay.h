@@ -12,7 +12,10 @@
  *   1 | flavour u8 | source u64 | partition varint | count varint | item...
  *   item of copies:  kind u8 | offset zigzag (from the one before) | ordinal varint | key | caller u64 | rest
  *                    rest of CALLED and CALLED_BLOCK: event time zigzag; of the others: facts_encode()
- *   item of facts:   kind u8 | epoch varint | number varint | key | caller u64 | time zigzag
+ *   item of facts:   kind u8 | epoch varint | number varint | key | caller u64 | time zigzag | cause (in messages of version 2)
+ *                    cause: 0 | partition varint | offset zigzag | record id   or  1 | timer | due zigzag   or  2 | id of the command
+ *
+ * Messages of copies are of version 1, those of facts of version 2; facts of version 1 had no cause.
  */
 #ifndef RINGFENCE_APP_RELAY_H
 #define RINGFENCE_APP_RELAY_H
@@ -42,8 +45,11 @@ struct copy {
 	struct slice key;  /* of the subject that it is for */
 	uint64_t key_hash; /* key_hash() */
 	uint64_t caller; /* CALLED*: hash of the caller, 0 if withheld; cohorts, facts: number_pack of the number that called or is meant */
-	int64_t event_ms;   /* CALLED*, facts */
-	struct facts facts; /* ACCOUNT, TRUNK, BLOCK */
+	int64_t event_ms; /* CALLED*, facts */
+	union {
+		struct facts facts; /* ACCOUNT, TRUNK, BLOCK */
+		struct slice cause; /* facts: what set them off, cause_encode(); absent if an older version sent it */
+	};
 };
 
 #define RELAY_COPIES_MAX 5 /* of one CDR */
@@ -58,8 +64,13 @@ struct slice relay_trunk_key(struct slice trunk, struct arena *a);
 /* A rule that needs figures which the relay does not bring, or that only cohorts have, is refused: it would read nothing for ever. */
 enum err relay_check_rules(const struct settings *set, const struct rules *rules, struct err_text *why) MUST_CHECK;
 
-/* Puts a copy or a fact into its subject's record. `clock_ms`: the shard's, no earlier than the copy. */
-void relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms);
+/* Puts a copy or a fact into its subject's record. `clock_ms`: the shard's, no earlier than the copy. True: the rules of the subject are to be asked (a cohort; not
+ * after a call received, nor after one that came too late). */
+bool relay_apply(const struct copy *c, struct table *t, struct subject *sub, int64_t allowed_lateness_ms, int64_t clock_ms);
+
+/* What set an event off, as a fact carries it. The topic of a CDR is the deployment's own. */
+void cause_encode(const struct cause *c, struct buf *out);
+bool cause_decode(struct slice bytes, struct slice cdr_topic, struct arena *a, struct cause *out);
 
 /* ---- packing: one buffer per target shard ---- */
 
@@ -76,7 +87,7 @@ struct slice relay_pack_end(struct relay_pack *p); /* the message; empty if noth
 /* ---- unpacking ---- */
 
 struct relay_message {
-	bool facts;
+	bool facts, causes;
 	uint64_t source;
 	int32_t partition;
 	uint32_t cnt;

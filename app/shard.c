@@ -111,7 +111,11 @@ static void *next_owner(void)
 
 static void rules_said(void *ctx, struct event *e)
 {
-	struct shard *s = ctx;
+	shard_say(ctx, e);
+}
+
+void shard_say(struct shard *s, const struct event *e)
+{
 	if (s->said_cnt == s->said_cap) {
 		s->said_cap = s->said_cap ? 2 * s->said_cap : 16;
 		s->said = mem_realloc(s->said, s->said_cap * sizeof *s->said);

@@ -59,9 +59,11 @@ struct shard {
 	struct rules *rules;
 	uint64_t rules_generation;
 	struct rules_scratch *scratch;
-	struct figures *figures;
-	bool places;  /* a rule asks where its number is */
-	bool outside; /* a rule asks for a figure that the rules stage knows: phase, episode */
+	struct figures *figures;                   /* of numbers */
+	struct figures *figures_of[SUBJECT_KINDS]; /* the same, and those of cohorts */
+	bool asks[SUBJECT_KINDS];                  /* some rule is on subjects of this kind */
+	bool places;                               /* a rule asks where its number is */
+	bool outside;                              /* a rule asks for a figure that the rules stage knows: phase, episode */
 
 	/* the commands read and not yet applied: a ring */
 	struct waiting_command *commands;
@@ -80,6 +82,8 @@ struct shard {
 	struct event *said; /* by the stage called last */
 	uint32_t said_cnt, said_cap;
 	struct cause cause;
+	const char *step;   /* beside the cause, part of the ids: which fact it was; NULL: none */
+	int64_t flagged_ms; /* what was said by the stage called last makes its number a flagged one, since then; TIME_NONE: it does not */
 	struct planned *plan; /* PLAN_MAX: records batch.at to plan_to, at their index modulo PLAN_MAX */
 	uint32_t plan_to;
 	struct buf message, records;
@@ -149,9 +153,19 @@ enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why
  * ends here, a limit is reached or a record has to be loaded. */
 bool apply_time(struct shard *s, int64_t to_ms, int64_t commands_before_ms, enum err *e, struct err_text *why);
 
+void shard_say(struct shard *s, const struct event *e); /* behind what was said in this turn */
+void shard_use_rules(struct shard *s);                  /* the present ones, if they are not those it has */
+
+/* ---- cohorts.c ---- */
+
+/* What set off the events of a cohort: the CDR that was copied, or what the fact says. */
+void cohort_cause(struct shard *s, const struct copy *c);
+/* Behind the alerts that were raised: their numbers, as far as the record knows them. */
+void cohort_advise(struct shard *s, const struct subject *sub);
+
 /* ---- copies.c ---- */
 
-enum err copies_put(struct shard *s, const struct planned *p,
+enum err copies_put(struct shard *s, struct planned *p,
 		    struct err_text *why) MUST_CHECK;                  /* of a CDR that counted, or of a withheld caller */
 enum err copies_out(struct shard *s, struct err_text *why) MUST_CHECK; /* sent, and acknowledged */
 /* To the cohorts of a number: its block, and where a CDR or an account is at hand those. */

@@ -26,6 +26,7 @@ void timers_release(struct timers *t)
 	free(t->index);
 	free(t->heap);
 	free(t->changed);
+	free(t->open);
 	*t = (struct timers){0};
 }
 
@@ -205,12 +206,14 @@ int64_t timers_due(const struct timers *t, struct slice key, uint64_t hash)
 
 /* The top of the heap in order: the next is always among the children of what was visited. The candidates are searched linearly; there are
  * few unless very many timers are due at once, and then `max` bounds them. */
-uint32_t timers_until(const struct timers *t, int64_t until_ms, uint32_t max, void (*visit)(void *ctx, const struct timer *t), void *ctx)
+uint32_t timers_until(struct timers *t, int64_t until_ms, uint32_t max, void (*visit)(void *ctx, const struct timer *t), void *ctx)
 {
-	uint32_t n = 0, open_cnt = 0, open_cap = 64;
+	uint32_t n = 0, open_cnt = 0;
 	if (t->heap_cnt == 0 || t->heap[0]->due_ms > until_ms || max == 0)
 		return 0;
-	uint32_t *open = mem_alloc(open_cap * sizeof *open);
+	if (!t->open)
+		t->open = mem_alloc((t->open_cap = 64) * sizeof *t->open);
+	uint32_t *open = t->open;
 	open[open_cnt++] = 0;
 	while (open_cnt > 0 && n < max) {
 		uint32_t best = 0;
@@ -224,14 +227,13 @@ uint32_t timers_until(const struct timers *t, int64_t until_ms, uint32_t max, vo
 		for (uint32_t child = 2 * place + 1; child <= 2 * place + 2 && child < t->heap_cnt; child++) {
 			if (t->heap[child]->due_ms > until_ms)
 				continue;
-			if (open_cnt == open_cap) {
-				open_cap *= 2;
-				open = mem_realloc(open, open_cap * sizeof *open);
+			if (open_cnt == t->open_cap) {
+				t->open_cap *= 2;
+				open = t->open = mem_realloc(open, t->open_cap * sizeof *open);
 			}
 			open[open_cnt++] = child;
 		}
 	}
-	free(open);
 	return n;
 }
 

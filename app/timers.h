@@ -24,6 +24,8 @@ struct timers {
 	uint32_t index_cnt, index_cap;
 	struct timer **changed; /* in this cycle */
 	uint32_t changed_cnt, changed_cap;
+	uint32_t *open; /* of timers_until: kept, so that a cycle allocates nothing */
+	uint32_t open_cap;
 };
 
 void timers_init(struct timers *t);
@@ -37,7 +39,7 @@ const struct timer *timers_first(const struct timers *t); /* NULL: none */
 int64_t timers_due(const struct timers *t, struct slice key, uint64_t hash);
 
 /* Visits up to `max` timers due at or before `until_ms`, in order. Returns how many were visited. */
-uint32_t timers_until(const struct timers *t, int64_t until_ms, uint32_t max, void (*visit)(void *ctx, const struct timer *t), void *ctx);
+uint32_t timers_until(struct timers *t, int64_t until_ms, uint32_t max, void (*visit)(void *ctx, const struct timer *t), void *ctx);
 
 /* The cycle's changes are committed: forgets the marks and the removed timers. */
 void timers_clean(struct timers *t);

@@ -59,15 +59,15 @@ struct explain {
 
 /* ---- one evaluation ---- */
 
-static void print_evaluation(const struct figures *f, const struct cdr *c, const struct trace_result *result, struct slice parts,
-			     struct buf *out)
+static void print_evaluation(const struct figures *f, const char *what, const struct cdr *c, const struct trace_result *result,
+			     struct slice parts, struct buf *out)
 {
 	char at[TIME_TEXT_BYTES], since[TIME_TEXT_BYTES];
 	buf_printf(out, "%s, ", time_format(f->as_of_ms, at));
 	if (c)
 		buf_printf(out, "call " SLICE_FMT, SLICE_ARG(c->record_id));
 	else
-		buf_puts(out, "timer");
+		buf_puts(out, what);
 	buf_printf(out, ": %s", result->error ? result->error : result->holds ? "true" : "false");
 	if (result->gated)
 		buf_puts(out, ", for it is outside of its hours (when), or the number is spared (exempt)");
@@ -82,14 +82,14 @@ static void follow(struct explain *x, struct followed *w, const struct figures *
 {
 	struct trace_result result;
 	struct buf parts = {0};
-	if (!c && w->due_ms != f->as_of_ms)
+	if (!c && sub->kind == SUBJECT_NUMBER && w->due_ms != f->as_of_ms)
 		return;
 	trace_run(w->trace, shard_scratch(replay_shard(x->replay, 0)), sub->state, sub->state_len, &parts, &result);
 	w->evaluations++;
 	w->holds += result.holds;
 	w->errors += result.error != NULL;
 	buf_reset(&w->last);
-	print_evaluation(f, c, &result, buf_slice(&parts), &w->last);
+	print_evaluation(f, sub->kind == SUBJECT_NUMBER ? "timer" : "cohort", c, &result, buf_slice(&parts), &w->last);
 	if (result.state == TRACE_FIRING && w->state != TRACE_FIRING) {
 		w->fired = true;
 		buf_reset(&w->at_fire);
@@ -110,7 +110,8 @@ static void applied(void *ctx, struct figures *f, const struct subject *sub, con
 	if (!slice_is(subject_key(sub), x->o->number) || (c && c->event_ms < sub->clock_ms - x->set.time.allowed_lateness_ms))
 		return;
 	for (uint32_t i = 0; i < x->cnt; i++)
-		follow(x, &x->followed[i], f, sub, c);
+		if (rules_kind(x->rules, x->followed[i].rule) == (enum subject_kind)sub->kind)
+			follow(x, &x->followed[i], f, sub, c);
 }
 
 /* ---- the CDRs ---- */
@@ -156,10 +157,17 @@ static int trace(struct explain *x)
 	enum err e = run_cdrs(x, &why);
 	if (e)
 		return verb_fail(e, &why);
-	if (x->followed[0].evaluations == 0) {
+	uint64_t evaluations = 0;
+	bool cohorts = false;
+	for (uint32_t i = 0; i < x->cnt; i++) {
+		evaluations += x->followed[i].evaluations;
+		cohorts = cohorts || rules_kind(x->rules, x->followed[i].rule) != SUBJECT_NUMBER;
+	}
+	if (evaluations == 0) {
 		fprintf(stderr,
-			"ringfence: %s made no call in these files that rules were asked about; a number is E.164, like +15551230000\n",
-			x->o->number);
+			"ringfence: %s made no call in these files that rules were asked about; a number is E.164, like +15551230000%s\n",
+			x->o->number,
+			cohorts ? "; to follow a rule on a cohort, give a key like account:acme, trunk:T7, block:+15551230" : "");
 		return 1;
 	}
 	for (uint32_t i = 0; i < x->cnt; i++)

@@ -149,7 +149,7 @@ static uint64_t run_chain(void)
 	for (int k = 0; k < REPEAT; k++)
 		for (int s = 0; s < SETS; s++) {
 			f.values = values[s];
-			for (uint32_t i = 0; (i = chain_next(&set->chain, i, &machine, &in, errors)) < RULES; i++)
+			for (uint32_t i = 0; (i = chain_next(&set->chain[SUBJECT_NUMBER], i, &machine, &in, errors)) < RULES; i++)
 				hits++;
 		}
 	return hits;

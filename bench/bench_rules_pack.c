@@ -80,7 +80,7 @@ static uint64_t judge(struct figures *f)
 {
 	const struct expr_input in = {.figures = f};
 	uint64_t n = 0;
-	for (uint32_t i = 0; (i = chain_next(&set->chain, i, &machine, &in, errors)) < set->cnt; i++)
+	for (uint32_t i = 0; (i = chain_next(&set->chain[SUBJECT_NUMBER], i, &machine, &in, errors)) < set->cnt; i++)
 		n++;
 	return n;
 }

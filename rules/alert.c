@@ -72,6 +72,7 @@ static void say(struct turn *t, enum event_kind kind, const struct rule *rule, c
 		e.alert.label_cnt = rule->label_cnt;
 		e.alert.figures = figures_of(t, &rule->program);
 		e.alert.figure_cnt = rule->program.figure_cnt;
+		e.alert.longest_ms = rule->program.longest_ms;
 		e.alert.annotations = annotations_of(t, rule, e.alert.figures);
 		e.alert.annotation_cnt = rule->annotation_cnt;
 	} else { /* what the record knows of a rule that is gone */
@@ -212,6 +213,8 @@ void alerts_on_call(struct turn *t, uint32_t first)
 	uint32_t known = t->state->alert_cnt;
 	for (uint32_t i = first; i < t->rules->cnt; i++) {
 		const struct rule *rule = &t->rules->rules[i];
+		if (rule->kind != t->subject->kind)
+			continue;
 		bool holds = rule_holds(t->s, t->rules, i);
 		uint32_t at = t->s->alert_of[i];
 		if (at)

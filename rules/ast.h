@@ -155,10 +155,12 @@ enum subject_field {
 	SUBJECT_FIELD_TRUNK,
 	SUBJECT_FIELD_COUNTRY,
 	SUBJECT_FIELD_REGION,
+	SUBJECT_FIELD_BLOCK,
 	SUBJECT_FIELD_CNT
 };
 
 const char *subject_field_name(enum subject_field f);
+bool subject_field_known(enum subject_kind of, enum subject_field f);
 struct cel subject_field_get(const struct expr_input *in, enum subject_field f);
 
 struct call_field {

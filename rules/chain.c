@@ -33,14 +33,14 @@ void chain_make(const struct program **programs, uint32_t cnt, struct arena *a, 
 	size_t steps = 1;
 	uint32_t at = 0;
 	for (uint32_t i = 0; i < cnt; i++)
-		steps += programs[i]->cnt + 1;
+		steps += programs[i] ? programs[i]->cnt + 1 : 0;
 	*out = (struct chain){.steps = arena_alloc(a, steps * sizeof *out->steps),
 			      .starts = arena_alloc(a, (cnt + 1) * sizeof *out->starts),
 			      .programs = programs,
 			      .cnt = cnt};
 	for (uint32_t i = 0; i < cnt; i++) {
 		out->starts[i] = at;
-		at = chain_put(out->steps, at, programs[i], i);
+		at = programs[i] ? chain_put(out->steps, at, programs[i], i) : at;
 	}
 	out->starts[cnt] = at;
 	out->steps[at] = (struct step){.op = OP_RETURN_FALSE, .i = 0};

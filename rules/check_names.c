@@ -148,8 +148,7 @@ static bool become_figure(struct check *c, struct node *n, struct figure_key key
 	enum feature f = key.feature == FEATURE_BASELINE ? key.base : key.feature;
 	uint8_t of = c->s->names->of;
 	if (of && !(feature_info(f)->of & of)) {
-		expr_fail(c->s, n->at, "'%s' is not a feature of %s", feature_info(f)->name,
-			  of & OF_NUMBER ? "numbers" : "this kind of cohort");
+		expr_fail(c->s, n->at, "'%s' is not a feature of %s", feature_info(f)->name, subject_kind_plural(c->s->names->kind));
 		return false;
 	}
 	n->kind = NODE_FIGURE;
@@ -174,6 +173,11 @@ static bool check_name_of_rule(struct check *c, struct node *n)
 	}
 	for (uint32_t i = 0; i < SUBJECT_FIELD_CNT; i++)
 		if (slice_is(n->name, subject_field_name((enum subject_field)i))) {
+			if (!subject_field_known(c->s->names->kind, (enum subject_field)i)) {
+				expr_fail(c->s, n->at, "'" SLICE_FMT "' is not known of %s", SLICE_ARG(n->name),
+					  subject_kind_plural(c->s->names->kind));
+				return false;
+			}
 			n->kind = NODE_SUBJECT;
 			n->slot = i;
 			if (i == SUBJECT_FIELD_COUNTRY || i == SUBJECT_FIELD_REGION)
@@ -223,6 +227,11 @@ static bool is_call(struct check *c, const struct node *n)
 static bool check_call_field(struct check *c, struct node *n)
 {
 	const char *names[64], *near;
+	if (c->s->names->kind != SUBJECT_NUMBER) {
+		expr_fail(c->s, n->a->at, "'call' is not known to rules on %s: what reaches them of a call is its figures",
+			  subject_kind_plural(c->s->names->kind));
+		return false;
+	}
 	for (uint32_t i = 0; i < call_field_cnt; i++) {
 		names[i] = call_fields[i].name;
 		if (slice_is(n->name, names[i])) {

@@ -25,6 +25,8 @@ static void print_keys(const struct rule *r, struct buf *out)
 		buf_printf(out, "%s" SLICE_FMT " = ", i ? ", " : "\n  params     ", SLICE_ARG(r->params[i].name));
 		cel_print(r->params[i].value, out);
 	}
+	if (r->kind != SUBJECT_NUMBER)
+		buf_printf(out, "\n  cohort     %s: over %s in place of numbers", subject_kind_name(r->kind), subject_kind_plural(r->kind));
 	buf_printf(out, "\n  action     %s%s, severity " SLICE_FMT "\n  times      for ", actions[r->action],
 		   r->shadow ? " (shadow: changes no phase)" : "", SLICE_ARG(r->severity));
 	put_ms(out, r->for_ms);
@@ -50,13 +52,13 @@ static int by_length(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_windows(const struct rules *r, const struct program *p, struct buf *out)
+static void print_windows(const struct slots *slots, const struct program *p, struct buf *out)
 {
 	int64_t *ms = mem_alloc((p->figure_cnt + 1) * sizeof *ms);
 	uint32_t cnt = 0;
 	for (uint32_t i = 0; i < p->figure_cnt; i++)
-		if (r->slots.keys[p->figure_slots[i]].window_ms)
-			ms[cnt++] = r->slots.keys[p->figure_slots[i]].window_ms;
+		if (slots->keys[p->figure_slots[i]].window_ms)
+			ms[cnt++] = slots->keys[p->figure_slots[i]].window_ms;
 	qsort(ms, cnt, sizeof *ms, by_length);
 	buf_puts(out, "  windows    ");
 	for (uint32_t i = 0; i < cnt; i++)
@@ -68,13 +70,13 @@ static void print_windows(const struct rules *r, const struct program *p, struct
 	free(ms);
 }
 
-static void print_figures(const struct rules *r, const struct program *p, struct buf *out)
+static void print_figures(const struct slots *slots, const struct program *p, struct buf *out)
 {
 	static const char *const types[] = {
 		[VALUE_INT] = "int", [VALUE_DOUBLE] = "double", [VALUE_STRING] = "string", [VALUE_BOOL] = "bool"};
 	buf_puts(out, "  figures    ");
 	for (uint32_t i = 0; i < p->figure_cnt; i++) {
-		const struct feature_info *info = feature_info(r->slots.keys[p->figure_slots[i]].feature);
+		const struct feature_info *info = feature_info(slots->keys[p->figure_slots[i]].feature);
 		buf_printf(out, "%s" SLICE_FMT " (%s)", i ? ", " : "", SLICE_ARG(p->figures[i].text), types[info->type]);
 	}
 	buf_puts(out, p->figure_cnt ? "\n" : "none\n");
@@ -277,8 +279,8 @@ void rule_explain(const struct rules *r, uint32_t i, struct buf *out)
 	buf_printf(out, SLICE_FMT "  (%s:%d, group " SLICE_FMT ")\n", SLICE_ARG(rule->name), rule->file, rule->line,
 		   SLICE_ARG(rule->group));
 	print_keys(rule, out);
-	print_figures(r, &rule->program, out);
-	print_windows(r, &rule->program, out);
+	print_figures(&r->slots[rule->kind], &rule->program, out);
+	print_windows(&r->slots[rule->kind], &rule->program, out);
 	print_reads(&rule->program, out);
 	print_cost(&rule->program, out);
 	print_program(&rule->program, out);

@@ -59,13 +59,14 @@ struct expr_names {
 	uint32_t label_cnt;
 	const struct expr_lists *lists; /* may be NULL: there are none */
 	uint8_t of;                     /* a rule: whose figures it reads, enum feature_of; 0: not checked */
+	enum subject_kind kind;         /* a rule: whose names it may name */
 };
 
 /* What an expression reads when it runs. */
 struct expr_input {
 	struct figures *figures;
 	const struct cdr *call; /* NULL: no call set this off, but a timer */
-	struct slice number, account, trunk, country, region;
+	struct slice number, account, trunk, country, region, block;
 };
 
 struct step;
@@ -124,7 +125,7 @@ struct chain {
 	uint32_t cnt;
 };
 
-/* Of `cnt` programs with bool values, borrowed; the chain is made in `a`. */
+/* Of `cnt` programs with bool values, borrowed; the chain is made in `a`. NULL: the rule in this place is not of this chain. */
 void chain_make(const struct program **programs, uint32_t cnt, struct arena *a, struct chain *out);
 /* The first rule from `from` on whose condition is true; cnt if there is none. A condition that ends in an error is not; it is counted in errors. */
 uint32_t chain_next(const struct chain *c, uint32_t from, struct machine *m, const struct expr_input *in, uint64_t *errors);

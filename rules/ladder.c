@@ -74,7 +74,7 @@ static enum err choose(const struct rules *r, const struct rules_choice *c, stru
 	const struct rule_text with = {.params = rule->params,
 				       .param_cnt = rule->param_cnt,
 				       .at = {.file = rule->file, .line = rule->line, .column = 1},
-				       .slots = &out->slots,
+				       .slots = &out->slots[rule->kind],
 				       .arena = &out->arena};
 	enum err e = ERR_OK;
 	if (rule_compile(r, rule, &with, &rule->program, &problems))

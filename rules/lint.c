@@ -273,7 +273,7 @@ static struct comparison comparison_of(const struct lint *l, const struct node *
 	if (figure->kind != NODE_FIGURE)
 		return c;
 	c.figure = figure;
-	c.key = l->rules->slots.keys[figure->slot];
+	c.key = l->rules->slots[l->rule->kind].keys[figure->slot];
 	c.op = left ? n->op : mirrored(n->op);
 	c.op = not ? opposite(c.op) : c.op;
 	c.number = other->kind == NODE_VALUE && cel_numeric(other->value.type) && !isnan(number_of(other->value));
@@ -518,6 +518,7 @@ static uint64_t condition_hash(struct lint *l, const struct rule *r)
 	tree_print_canonical(r->program.source->tree, &l->text);
 	/* the same for two minutes and for an hour is two rules; so it is by day and by night, and with others spared */
 	buf_put_u64(&l->text, (uint64_t)r->for_ms);
+	buf_put_u8(&l->text, (uint8_t)r->kind);
 	buf_put_u64(&l->text, r->exempt ? r->fingerprint : 0);
 	if (r->when) {
 		const struct calendar *c = r->when;

@@ -7,13 +7,29 @@
 
 const char *subject_field_name(enum subject_field f)
 {
-	static const char *const names[] = {"number", "account", "trunk", "country", "region"};
+	static const char *const names[] = {"number", "account", "trunk", "country", "region", "block"};
 	return names[f];
+}
+
+/* A cohort is known by its own name; of a block it is known besides where it lies. */
+bool subject_field_known(enum subject_kind of, enum subject_field f)
+{
+	switch (of) {
+	case SUBJECT_NUMBER:
+		return f != SUBJECT_FIELD_BLOCK;
+	case SUBJECT_ACCOUNT:
+		return f == SUBJECT_FIELD_ACCOUNT;
+	case SUBJECT_TRUNK:
+		return f == SUBJECT_FIELD_TRUNK;
+	case SUBJECT_BLOCK:
+		return f == SUBJECT_FIELD_BLOCK || f == SUBJECT_FIELD_COUNTRY || f == SUBJECT_FIELD_REGION;
+	}
+	return false;
 }
 
 struct cel subject_field_get(const struct expr_input *in, enum subject_field f)
 {
-	const struct slice fields[] = {in->number, in->account, in->trunk, in->country, in->region};
+	const struct slice fields[] = {in->number, in->account, in->trunk, in->country, in->region, in->block};
 	return cel_string(fields[f]);
 }
 

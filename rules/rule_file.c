@@ -28,7 +28,7 @@ static bool compile(struct file *f, const struct yaml_node *n)
 	const struct rule_text with = {.params = r->params,
 				       .param_cnt = r->param_cnt,
 				       .at = place_of_scalar(f, n),
-				       .slots = &f->rules->slots,
+				       .slots = &f->rules->slots[r->kind],
 				       .arena = &f->rules->arena};
 	if (rule_compile(f->rules, r, &with, &r->program, f->problems)) {
 		f->failed = true;
@@ -48,7 +48,7 @@ static uint64_t fingerprint(const struct rule *r)
 {
 	struct buf b = {0};
 	buf_put_slice(&b, r->name);
-	buf_put_slice(&b, SLICE_LIT("")); /* the cohort kind: a number */
+	buf_put_slice(&b, r->kind == SUBJECT_NUMBER ? SLICE_LIT("") : slice_of(subject_kind_name(r->kind)));
 	for (uint32_t i = 0; i < r->label_cnt; i++) {
 		buf_put_slice(&b, r->labels[i].name);
 		buf_put_slice(&b, r->labels[i].value);
@@ -86,6 +86,20 @@ static void read_templates(struct file *f)
 	}
 }
 
+/* A cohort has no phase and no flags: its numbers are named in an advisory, and whoever reads it decides. */
+static void check_cohort(struct file *f)
+{
+	static const char *const words[] = {[ACTION_ALERT] = "alert", [ACTION_FLAG] = "flag", [ACTION_QUARANTINE] = "quarantine"};
+	const struct rule *r = f->rule;
+	if (r->kind == SUBJECT_NUMBER)
+		return;
+	if (r->action != ACTION_ALERT)
+		file_problem(f, f->action->line, f->action->column,
+			     "action: a rule on %s may not %s: it alerts, and its numbers are named in an advisory",
+			     subject_kind_plural(r->kind), words[r->action]);
+	check_gates(f);
+}
+
 static void finish_rule(struct file *f, const struct yaml_node *n)
 {
 	struct rule *r = f->rule;
@@ -103,8 +117,9 @@ static void finish_rule(struct file *f, const struct yaml_node *n)
 		file_problem(f, n->line, n->column, "a rule needs the key alert");
 	if (!f->expr)
 		file_problem(f, n->line, n->column, "a rule needs the key expr");
+	check_cohort(f);
 	finish_params(f);
-	if (f->expr && r->expr.p && compile(f, f->expr)) {
+	if (f->expr && r->expr.p && !f->kind_unknown && compile(f, f->expr)) {
 		check_ladder(f);
 		read_templates(f);
 	}
@@ -136,7 +151,8 @@ static void read_rule(struct file *f, const struct yaml_node *n)
 	f->labels = f->group_labels;
 	f->annotations.cnt = 0;
 	f->rule_failed = false;
-	f->alert = f->expr = f->ladder = f->annotation_map = NULL;
+	f->kind_unknown = false;
+	f->alert = f->expr = f->ladder = f->annotation_map = f->action = f->zone = f->exempt = NULL;
 	read_map(f, n, rule_keys, rule_key_cnt, "a rule");
 	finish_rule(f, n);
 }

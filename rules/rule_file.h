@@ -37,7 +37,8 @@ struct file {
 	struct pairs labels, annotations;
 	struct expr_name params[PARAMS_MAX];
 	struct calendar when;
-	const struct yaml_node *alert, *expr, *ladder, *annotation_map;
+	bool kind_unknown; /* cohort is none of its words: what the rule may name is not known */
+	const struct yaml_node *alert, *expr, *ladder, *annotation_map, *action, *zone, *exempt;
 };
 
 struct file_key {
@@ -91,5 +92,6 @@ extern const struct file_key when_keys[];
 extern const size_t when_key_cnt;
 void read_when(struct file *f, const struct yaml_node *n);
 void read_exempt(struct file *f, const struct yaml_node *list);
+void check_gates(struct file *f); /* of a rule on cohorts; when the whole rule is read */
 
 #endif

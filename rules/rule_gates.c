@@ -58,6 +58,7 @@ static void read_hours(struct file *f, const struct yaml_node *n)
 static void read_zone(struct file *f, const struct yaml_node *n)
 {
 	const struct rules_world *world = rules_world();
+	f->zone = n;
 	if (n->kind == YAML_SCALAR && slice_is(n->text, "number")) {
 		f->when.own_zone = true;
 	} else if (n->kind == YAML_SCALAR && !slice_is(n->text, "UTC")) {
@@ -142,6 +143,7 @@ void read_exempt(struct file *f, const struct yaml_node *list)
 {
 	struct arena *a = &f->rules->arena;
 	uint32_t bytes = 1, at = 0;
+	f->exempt = list;
 	if (list->kind != YAML_LIST) {
 		file_problem(f, list->line, list->column,
 			     "exempt: a list is expected, like [\"+15551230000\", \"account:acme\", \"list:allow\"]");
@@ -167,4 +169,26 @@ void read_exempt(struct file *f, const struct yaml_node *list)
 				     n->kind == YAML_SCALAR ? n->text.p : "");
 	}
 	f->rule->exempt = e;
+}
+
+/* ---- of a rule on cohorts ---- */
+
+/* What a cohort does not have is refused: it would hold never, or always. */
+void check_gates(struct file *f)
+{
+	const struct rule *r = f->rule;
+	const char *whom = subject_kind_plural(r->kind);
+	if (r->when && r->when->own_zone && (r->kind == SUBJECT_ACCOUNT || r->kind == SUBJECT_TRUNK))
+		file_problem(f, f->zone->line, f->zone->column, "zone: %s have no zone of their own", whom);
+	if (r->kind == SUBJECT_NUMBER || !f->exempt || f->exempt->kind != YAML_LIST)
+		return;
+	if (r->kind != SUBJECT_ACCOUNT) {
+		file_problem(
+			f, f->exempt->line, f->exempt->column,
+			"exempt: it names numbers and accounts, and the rule is on %s: leave them out in expr, with in_list() or !=", whom);
+		return;
+	}
+	for (const struct yaml_node *n = f->exempt->first; n; n = n->next)
+		if (n->kind == YAML_SCALAR && list_is_number(n->text))
+			file_problem(f, n->line, n->column, "exempt: \"%.120s\" is a number, and the rule is on accounts", n->text.p);
 }

@@ -60,8 +60,18 @@ static void read_action(struct file *f, const struct yaml_node *n)
 {
 	static const char *const words[] = {[ACTION_ALERT] = "alert", [ACTION_FLAG] = "flag", [ACTION_QUARANTINE] = "quarantine"};
 	int i = read_word(f, n, words, 3, "alert, flag, quarantine");
+	f->action = n;
 	if (i >= 0)
 		f->rule->action = (enum rule_action)i;
+}
+
+static void read_cohort(struct file *f, const struct yaml_node *n)
+{
+	static const char *const words[] = {"account", "trunk", "block"};
+	int i = read_word(f, n, words, 3, "account, trunk, block");
+	f->kind_unknown = i < 0;
+	if (i >= 0)
+		f->rule->kind = (enum subject_kind)(SUBJECT_ACCOUNT + i);
 }
 
 static void read_mode(struct file *f, const struct yaml_node *n)
@@ -90,7 +100,8 @@ const struct file_key rule_keys[] = {
 	{"mode", read_mode, "\"enum\":[\"enforce\",\"shadow\"]", "shadow says the same events, marked, and changes no phase. enforce."},
 	{"source", read_source, SCALAR ",\"maxLength\":" STR(TEXT_BYTES_MAX), "The public document that the threshold comes from."},
 	{"min_interval", read_min_interval, DURATION, "Between repeats of alert.firing. 4h."},
-	{"cohort", NULL, NULL, NULL},
+	{"cohort", read_cohort, "\"enum\":[\"account\",\"trunk\",\"block\"]",
+	 "The rule is evaluated over accounts, trunks or thousand-number blocks in place of numbers. action: alert alone."},
 	{"params", read_params, MAP_OF(PARAMS_MAX, SCALAR), "Names for expr: numbers, true, false, texts."},
 	{"ladder", read_ladder, MAP_OF(LADDERS_MAX, "\"uniqueItems\":true," LIST_OF(LADDER_STEPS_MAX, "\"type\":[\"number\",\"string\"]")),
 	 "Steps of parameters, for calibrate. A parameter that params does not give has its first step."},

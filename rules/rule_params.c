@@ -35,8 +35,8 @@ static bool param_value(struct file *f, const struct yaml_node *n, struct cel *o
 /* A parameter would hide what rules name: refused. */
 static bool is_taken(struct slice name)
 {
-	static const char *const words[] = {"number", "account", "trunk", "country", "region", "labels", "call", "true",
-					    "false",  "null",    "in",    "int",     "uint",   "double", "bool", "string"};
+	static const char *const words[] = {"number", "account", "trunk", "country", "region", "block",  "labels", "call",  "true",
+					    "false",  "null",    "in",    "int",     "uint",   "double", "bool",   "string"};
 	enum feature feature;
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (slice_is(name, words[i]))

@@ -41,7 +41,10 @@ void rules_free(struct rules *r);           /* one owner less */
 
 uint32_t rules_cnt(const struct rules *r);
 struct slice rules_name(const struct rules *r, uint32_t i); /* of rule i, in the order of files and lines; absent for a bare expression */
-const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots it needs */
+enum subject_kind rules_kind(const struct rules *r, uint32_t i); /* of rule i: whose figures it reads, a number's or a cohort's */
+bool rules_have(const struct rules *r, enum subject_kind kind);  /* some rule is of this kind */
+const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* the slots that its rules on numbers need */
+const struct figure_key *rules_figures_of(const struct rules *r, enum subject_kind kind, uint32_t *n);
 /* Whether a rule names country or region, or goes by the number's own zone: else these need not be found out for each call. */
 bool rules_need_place(const struct rules *r);
 
@@ -112,7 +115,7 @@ void rules_limits_decode(struct reader *r, struct rules_limits *out); /* r->bad:
 struct rules_subject {
 	struct slice key;
 	enum subject_kind kind;
-	struct slice account, trunk;  /* in, for rules that name them; absent: those of the call, "" at a timer */
+	struct slice account, trunk;  /* in, for rules on numbers that name them; absent: those of the call, "" at a timer */
 	struct slice country, region; /* in, if rules_need_place(): absent: "" */
 	uint16_t zone;                /* in, if rules_need_place(): the number's own, as rules_world knows it; 0: UTC */
 	const uint8_t *state;         /* in: as stored, NULL if empty. out: the new bytes, borrowed from the scratch until its next use */
@@ -146,9 +149,11 @@ const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
 /* How often rule i ended in what CEL calls an error since this rule set came. */
 uint64_t rules_scratch_errors(const struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* The figures struct of the rule set, for figures_reset() by the pipeline. Borrowed; sized anew when the rule set changes. */
-struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r);
+struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r); /* of numbers */
+struct figures *rules_scratch_figures_of(struct rules_scratch *s, const struct rules *r, enum subject_kind kind);
 
-/* After a CDR of the subject was applied and `f` points at it. `now` = the subject's clock. With no rule true and no state this touches nothing. */
+/* After a CDR of the subject was applied and `f` points at it (a cohort: a copy of a CDR or a fact, and `call` is NULL). `now` = the subject's clock. With no
+ * rule true and no state this touches nothing. */
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms);
 /* A timer of the subject is due: fires what is due at exactly `due_ms`, in the order of DESIGN section 5. The figures are as of due_ms. One call fires

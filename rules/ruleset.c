@@ -35,6 +35,15 @@ static int by_fingerprint(const void *a, const void *b)
 	return (x->rule > y->rule) - (x->rule < y->rule);
 }
 
+/* The rules of other kinds keep their places in it, as nothing. */
+static void make_chain(struct rules *r, enum subject_kind kind)
+{
+	const struct program **programs = arena_alloc(&r->arena, (r->cnt + 1) * sizeof(struct program *));
+	for (uint32_t i = 0; i < r->cnt; i++)
+		programs[i] = r->rules[i].kind == kind ? &r->rules[i].program : NULL;
+	chain_make(programs, r->cnt, &r->arena, &r->chain[kind]);
+}
+
 void rules_seal(struct rules *r)
 {
 	for (uint32_t i = 0; i < r->cnt; i++)
@@ -45,10 +54,11 @@ void rules_seal(struct rules *r)
 	qsort(r->keys, r->cnt, sizeof *r->keys, by_fingerprint);
 	if (r->bare)
 		return;
-	const struct program **programs = arena_alloc(&r->arena, (r->cnt + 1) * sizeof(struct program *));
 	for (uint32_t i = 0; i < r->cnt; i++)
-		programs[i] = &r->rules[i].program;
-	chain_make(programs, r->cnt, &r->arena, &r->chain);
+		r->kind_cnt[r->rules[i].kind]++;
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
+		if (r->kind_cnt[kind])
+			make_chain(r, (enum subject_kind)kind);
 }
 
 uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerprint)
@@ -70,13 +80,15 @@ uint32_t rules_find(const struct rules *r, struct slice name, uint64_t fingerpri
 enum err rule_compile(const struct rules *set, const struct rule *r, const struct rule_text *with, struct program *out,
 		      struct buf *problems)
 {
+	static const uint8_t of_kind[SUBJECT_KINDS] = {OF_NUMBER, OF_COHORT, OF_COHORT, OF_COHORT | OF_BLOCK};
 	const struct expr_names names = {.slots = with->slots,
 					 .values = with->params,
 					 .value_cnt = with->param_cnt,
 					 .labels = r->labels,
 					 .label_cnt = r->label_cnt,
 					 .lists = set->list_cnt ? &set->in_list : NULL,
-					 .of = OF_NUMBER};
+					 .of = of_kind[r->kind],
+					 .kind = r->kind};
 	return expr_compile(r->expr, with->at, with->arena, &names, out, problems);
 }
 
@@ -97,7 +109,7 @@ enum err rules_expressions(const char *const *exprs, size_t n, struct rules **ou
 {
 	struct rules *r = rules_new();
 	enum err e = ERR_OK;
-	const struct expr_names names = {.slots = &r->slots};
+	const struct expr_names names = {.slots = &r->slots[SUBJECT_NUMBER]};
 	r->bare = true;
 	r->machine = mem_alloc(sizeof *r->machine);
 	machine_init(r->machine, EXPR_STEPS_MAX);
@@ -187,7 +199,8 @@ void rules_free(struct rules *r)
 	if (r->machine)
 		machine_release(r->machine);
 	free(r->machine);
-	free(r->slots.keys);
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
+		free(r->slots[kind].keys);
 	free(r->rules);
 	free(r->keys);
 	rules_free(r->base);
@@ -211,10 +224,25 @@ bool rules_need_place(const struct rules *r)
 	return r->places;
 }
 
+enum subject_kind rules_kind(const struct rules *r, uint32_t i)
+{
+	return r->rules[i].kind;
+}
+
+bool rules_have(const struct rules *r, enum subject_kind kind)
+{
+	return r->kind_cnt[kind] > 0;
+}
+
 const struct figure_key *rules_figures(const struct rules *r, uint32_t *n)
 {
-	*n = r->slots.cnt;
-	return r->slots.keys;
+	return rules_figures_of(r, SUBJECT_NUMBER, n);
+}
+
+const struct figure_key *rules_figures_of(const struct rules *r, enum subject_kind kind, uint32_t *n)
+{
+	*n = r->slots[kind].cnt;
+	return r->slots[kind].keys;
 }
 
 bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why)

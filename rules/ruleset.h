@@ -28,7 +28,8 @@ struct ladder {
 
 struct rule {
 	struct slice name, group;
-	struct slice expr; /* as written, without white space at its ends */
+	enum subject_kind kind; /* whose rule it is: a number's, a cohort's */
+	struct slice expr;      /* as written, without white space at its ends */
 	struct slice source;
 	struct slice severity;
 	uint64_t fingerprint; /* of name, cohort kind and labels; never of expr */
@@ -58,17 +59,18 @@ struct rule_key {
 
 struct rules {
 	_Atomic uint32_t owners;
-	uint64_t generation; /* never the same for two sets of one process; not part of anything that goes out */
-	struct arena arena;  /* all texts and programs */
-	struct slots slots;
-	struct rule *rules; /* owned */
+	uint64_t generation;               /* never the same for two sets of one process; not part of anything that goes out */
+	struct arena arena;                /* all texts and programs */
+	struct slots slots[SUBJECT_KINDS]; /* figures of numbers, accounts, trunks, blocks: no subject pays for what others are asked */
+	struct rule *rules;                /* owned */
 	uint32_t cnt, cap;
-	uint32_t limited_cnt;    /* rules with a limit */
-	struct rule_key *keys;   /* owned; sorted, for rules_find */
-	struct chain chain;      /* all conditions; not of a bare set */
-	bool bare;               /* expressions without rules: for rules_value alone */
-	struct machine *machine; /* owned; bare: what they run on */
-	struct list *lists;      /* in the arena; in the order given */
+	uint32_t kind_cnt[SUBJECT_KINDS];
+	uint32_t limited_cnt;              /* rules with a limit */
+	struct rule_key *keys;             /* owned; sorted, for rules_find */
+	struct chain chain[SUBJECT_KINDS]; /* all conditions of one kind; not of a bare set, nor of a kind without rules */
+	bool bare;                         /* expressions without rules: for rules_value alone */
+	struct machine *machine;           /* owned; bare: what they run on */
+	struct list *lists;                /* in the arena; in the order given */
 	uint32_t list_cnt;
 	struct expr_lists in_list; /* how programs reach them */
 	bool places;               /* a rule names country or region, or the number's own zone */

@@ -30,8 +30,10 @@ void rules_scratch_free(struct rules_scratch *s)
 	arena_release(&s->arena);
 	machine_release(&s->machine);
 	buf_release(&s->out);
-	free(s->figures.filled);
-	free(s->figures.values);
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++) {
+		free(s->figures[kind].filled);
+		free(s->figures[kind].values);
+	}
 	free(s->alert_of);
 	free(s->errors);
 	free(s);
@@ -62,17 +64,23 @@ static void use_rules(struct rules_scratch *s, const struct rules *r)
 
 struct figures *rules_scratch_figures(struct rules_scratch *s, const struct rules *r)
 {
+	return rules_scratch_figures_of(s, r, SUBJECT_NUMBER);
+}
+
+struct figures *rules_scratch_figures_of(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+{
+	struct figures *f = &s->figures[kind];
 	use_rules(s, r);
-	uint32_t n = r->slots.cnt;
-	if (s->figure_cap < n || !s->figures.values) {
-		s->figure_cap = n;
-		s->figures.filled = mem_realloc(s->figures.filled, (n / 64 + 1) * sizeof *s->figures.filled);
-		s->figures.values = mem_realloc(s->figures.values, (n + 1) * sizeof *s->figures.values);
+	uint32_t n = r->slots[kind].cnt;
+	if (s->figure_cap[kind] < n || !f->values) {
+		s->figure_cap[kind] = n;
+		f->filled = mem_realloc(f->filled, (n / 64 + 1) * sizeof *f->filled);
+		f->values = mem_realloc(f->values, (n + 1) * sizeof *f->values);
 	}
-	s->figures.keys = r->slots.keys;
-	s->figures.n = n;
-	memset(s->figures.filled, 0, (n / 64 + 1) * sizeof *s->figures.filled);
-	return &s->figures;
+	f->keys = r->slots[kind].keys;
+	f->n = n;
+	memset(f->filled, 0, (n / 64 + 1) * sizeof *f->filled);
+	return f;
 }
 
 const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s)
@@ -146,6 +154,13 @@ void turn_say(struct turn *t, struct event *e)
 	t->s->emit(t->s->ctx, e);
 }
 
+/* The name of a cohort: its key behind the kind ("account:", DESIGN section 7, "Whom"). */
+static struct slice cohort_name(struct slice key)
+{
+	const char *colon = memchr(key.p, ':', key.len);
+	return colon ? slice_make(colon + 1, key.len - (uint32_t)(colon + 1 - key.p)) : key;
+}
+
 /* What conditions read in this turn. */
 static void set_input(struct rules_scratch *s, const struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		      int64_t now_ms)
@@ -159,6 +174,12 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 				       .trunk = subject->trunk,
 				       .country = subject->country,
 				       .region = subject->region};
+	if (subject->kind == SUBJECT_ACCOUNT)
+		s->input.account = cohort_name(subject->key);
+	else if (subject->kind == SUBJECT_TRUNK)
+		s->input.trunk = cohort_name(subject->key);
+	else if (subject->kind == SUBJECT_BLOCK)
+		s->input.block = cohort_name(subject->key);
 	if (call && !subject->account.p)
 		s->input.account = call->account_id;
 	if (call && !subject->trunk.p)
@@ -166,11 +187,14 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 }
 
 /* The first rule that is true and whose gate is open; the count of rules if there is none. */
-static uint32_t first_true(struct rules_scratch *s, const struct rules *r)
+static uint32_t first_true(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
 {
-	uint32_t i = chain_next(&r->chain, 0, &s->machine, &s->input, s->errors);
+	const struct chain *c = &r->chain[kind];
+	if (r->kind_cnt[kind] == 0)
+		return r->cnt;
+	uint32_t i = chain_next(c, 0, &s->machine, &s->input, s->errors);
 	while (i < r->cnt && !gate_open(s, &r->rules[i]))
-		i = chain_next(&r->chain, i + 1, &s->machine, &s->input, s->errors);
+		i = chain_next(c, i + 1, &s->machine, &s->input, s->errors);
 	return i;
 }
 
@@ -180,13 +204,13 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 		   int64_t now_ms)
 {
 	uint32_t first = 0;
-	subject->changed = false;                       /* the judging of calls by phase comes with a later part */
-	if (subject->kind != SUBJECT_NUMBER || r->bare) /* rules on cohorts come with a later part */
+	subject->changed = false; /* the judging of calls by phase comes with a later part */
+	if (r->bare)
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
 	if (subject->state_len == 0) {
-		first = first_true(s, r);
+		first = first_true(s, r, subject->kind);
 		if (first == r->cnt)
 			return;
 	}

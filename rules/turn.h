@@ -12,8 +12,8 @@ struct rules_scratch {
 	struct arena arena; /* of the batch: what events point at */
 	struct buf out;     /* the last state that was encoded */
 	struct state state;
-	struct figures figures;
-	uint32_t figure_cap;
+	struct figures figures[SUBJECT_KINDS];
+	uint32_t figure_cap[SUBJECT_KINDS];
 	uint64_t generation; /* of the set that the next three belong to */
 	uint32_t *alert_of;  /* per rule: its alert in `state` + 1, 0 if it has none; all 0 between turns */
 	uint64_t *errors;    /* per rule */

@@ -47,6 +47,7 @@ enum event_kind {
 };
 
 enum subject_kind { SUBJECT_NUMBER, SUBJECT_ACCOUNT, SUBJECT_TRUNK, SUBJECT_BLOCK };
+#define SUBJECT_KINDS 4
 
 #define PHASES(X) X(ACTIVE, "active") X(AGING, "aging") X(REST, "rest") X(LIMITED, "limited") X(MODERATE, "moderate")
 
@@ -58,7 +59,9 @@ enum phase {
 };
 
 const char *phase_name(enum phase p);
-const char *event_type(enum event_kind k); /* "alert.raised" */
+const char *subject_kind_name(enum subject_kind k);   /* "number", "account", "trunk", "block" */
+const char *subject_kind_plural(enum subject_kind k); /* "numbers" */
+const char *event_type(enum event_kind k);            /* "alert.raised" */
 enum event_topic event_topic(enum event_kind k);
 const char *event_topic_default(enum event_topic t); /* "ringfence.alerts" */
 const char *event_topic_file(enum event_topic t);    /* "alerts.jsonl" */
@@ -110,6 +113,7 @@ struct event_caps {
 struct event_alert {
 	struct slice rule, severity, mode, expr, rule_source;
 	int64_t since_ms;
+	int64_t longest_ms; /* the longest window of its expression; not a part of what goes out */
 	const struct event_figure *figures;
 	uint32_t figure_cnt;
 	const struct event_pair *labels, *annotations;
@@ -136,9 +140,21 @@ struct event_number {
 	uint32_t open_alert_cnt;
 };
 
+/* A number of a cohort, as far as the record of the cohort knows it. */
+struct event_cohort_number {
+	struct slice number;
+	bool flagged;    /* began to fire a rule or went into quarantine inside the window */
+	int64_t last_ms; /* its last call, or when it was flagged if that is later */
+	uint32_t calls;  /* among the newest 128 of the cohort */
+};
+
 struct event_advisory {
 	const char *topic;
 	struct slice detail;
+	/* cohort_numbers: which rule asks, and the numbers, best match first; `detail` is not read */
+	struct slice rule, mode;
+	const struct event_cohort_number *numbers;
+	uint32_t number_cnt;
 };
 
 struct event {

@@ -43,6 +43,18 @@ const char *phase_name(enum phase p)
 	return t[p];
 }
 
+const char *subject_kind_name(enum subject_kind k)
+{
+	static const char *const t[] = {"number", "account", "trunk", "block"};
+	return t[k];
+}
+
+const char *subject_kind_plural(enum subject_kind k)
+{
+	static const char *const t[] = {"numbers", "accounts", "trunks", "blocks"};
+	return t[k];
+}
+
 const char *event_type(enum event_kind k)
 {
 	static const char *const t[] = {

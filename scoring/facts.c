@@ -36,6 +36,21 @@ uint64_t number_pack(struct slice s)
 	return v | (uint64_t)n << DIGITS_BITS | (i ? PLUS : 0);
 }
 
+uint32_t number_unpack(uint64_t packed, char out[NUMBER_TEXT_BYTES])
+{
+	uint64_t v = packed & ((UINT64_C(1) << DIGITS_BITS) - 1);
+	uint32_t digits = (uint32_t)(packed >> DIGITS_BITS) & 15, n = 0;
+	out[0] = '\0';
+	if (packed == 0 || (packed & HASHED))
+		return 0;
+	if (packed & PLUS)
+		out[n++] = '+';
+	for (uint32_t i = digits; i-- > 0; v /= 10)
+		out[n + i] = (char)('0' + v % 10);
+	out[n + digits] = '\0';
+	return n + digits;
+}
+
 /* 999 + 1 has a digit more: it does not follow. */
 bool number_follows(uint64_t before, uint64_t after)
 {

@@ -129,6 +129,18 @@ void subject_add_flag(struct table *t, struct subject *s, int64_t time_ms);
 /* A number of this cohort began to fire a rule, or went into quarantine. `number`: any value that tells numbers apart. */
 void subject_add_flagged(struct table *t, struct subject *s, uint64_t number, int64_t time_ms);
 
+/* A number that the record of a cohort knows by name. */
+struct cohort_number {
+	uint64_t number;             /* number_pack */
+	int64_t flagged_ms, last_ms; /* TIME_NONE: not flagged; last seen, calling or flagged */
+	uint32_t calls;              /* among the newest 128 of the cohort */
+};
+/* Those seen after `edge_ms`, best match first: flagged ones, then by calls. At most `max`; and no more than the record keeps, so of a cohort of many numbers
+ * only the newest. */
+uint32_t subject_numbers(const struct subject *s, int64_t edge_ms, struct cohort_number *out, uint32_t max);
+/* The newest of its clock, its flags, its flagged numbers: what has been told of it so far. */
+int64_t subject_newest_ms(const struct subject *s);
+
 uint64_t subject_received(const struct subject *s); /* calls received since `since` */
 /* UTC day of the first sight of it: of this record or an earlier one. -1: nothing was seen yet. */
 int32_t subject_first_day(const struct subject *s);

@@ -98,11 +98,6 @@ char *event_id(const struct event *e, char out[EVENT_ID_BYTES])
 
 /* ---- data ---- */
 
-static const char *cohort_name(enum subject_kind k)
-{
-	return k == SUBJECT_ACCOUNT ? "account" : k == SUBJECT_TRUNK ? "trunk" : "block";
-}
-
 static void write_cause(struct json *j, const struct cause *c)
 {
 	json_key(j, "cause");
@@ -279,6 +274,48 @@ static void write_number(struct json *j, const struct event_number *n)
 	json_close(j, ']');
 }
 
+/* The numbers that the shard of the cohort knows: one part. A shard that answers for its own numbers would say another (`parts`). */
+static void write_cohort_numbers(struct json *j, const struct event_advisory *a)
+{
+	json_open(j, '{');
+	json_key(j, "rule");
+	json_text(j, a->rule);
+	json_key(j, "mode");
+	json_text(j, a->mode);
+	json_key(j, "part");
+	json_int(j, 1);
+	json_key(j, "parts");
+	json_int(j, 1);
+	json_key(j, "numbers");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < a->number_cnt; i++) {
+		const struct event_cohort_number *n = &a->numbers[i];
+		json_open(j, '{');
+		json_key(j, "number");
+		json_text(j, n->number);
+		json_key(j, "flagged");
+		json_bool(j, n->flagged);
+		json_key(j, "calls");
+		json_int(j, n->calls);
+		json_key(j, "last");
+		json_time(j, n->last_ms);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+static void write_advisory(struct json *j, const struct event_advisory *a)
+{
+	json_key(j, "topic");
+	json_string(j, a->topic);
+	json_key(j, "detail");
+	if (a->number_cnt)
+		write_cohort_numbers(j, a);
+	else
+		json_text(j, a->detail);
+}
+
 static void write_kind(struct json *j, const struct event *e)
 {
 	switch (e->kind) {
@@ -294,10 +331,7 @@ static void write_kind(struct json *j, const struct event *e)
 		write_number(j, &e->number);
 		return;
 	case EVENT_ADVISORY:
-		json_key(j, "topic");
-		json_string(j, e->advisory.topic);
-		json_key(j, "detail");
-		json_text(j, e->advisory.detail);
+		write_advisory(j, &e->advisory);
 		return;
 	case EVENT_VIOLATION:  /* nobody says these yet: they get their fields with their struct */
 	case EVENT_CASE_STUDY: /* in schemas/event.h */
@@ -317,7 +351,7 @@ static struct slice write_data(const struct event *e, struct arena *a)
 		json_text(&j, e->subject);
 	} else {
 		json_key(&j, "cohort");
-		json_string(&j, cohort_name(e->subject_kind));
+		json_string(&j, subject_kind_name(e->subject_kind));
 		json_key(&j, "key");
 		json_text(&j, e->subject);
 	}

@@ -152,3 +152,38 @@ def test_matrix_relay_on(env):
     said = env.verb("state", "check", "-c", config.path)
     expect(said.strip().endswith(" 0 faults"), said)
     env.say(f"{len(lines)} CDRs, {len(events)} events, {kinds}")
+
+
+COHORT_RULES = """\
+groups:
+  - name: cohorts
+    interval: 1h
+    rules:
+      - {alert: Busy, expr: 'calls["1h"] >= 5'}
+      - {alert: Rotation, cohort: account, expr: 'numbers["24h"] >= 12', keep_firing_for: 2d}
+      - {alert: Block, cohort: block, expr: 'numbers["24h"] >= 20', keep_firing_for: 2d}
+      - {alert: Burst, cohort: block, expr: 'flagged_numbers["24h"] >= 3', keep_firing_for: 2d}
+      - {alert: Trunk, cohort: trunk, expr: 'numbers["24h"] >= 100', keep_firing_for: 2d}
+"""
+
+
+def test_matrix_cohort_rules(env):
+    """At which copy a rule on a cohort fires is chance; which cohorts it fires for is not, where its condition holds for a while. Over two restarts."""
+    env.write("rules.yaml", COHORT_RULES)
+    path = made(env, "cdrs", "40k", "--numbers", "3k", "--duration", "2d", "--mix", "private=80,campaign=20")
+    lines = records(path)
+    file, control = commands(env, lines)
+    redis = env.redis()
+    env.kafka.create(env.cdr)
+    env.kafka.produce(env.cdr, lines)
+    config = env.config("live", (redis, 0), more="run: {status: 500ms, workers: 2}\n")
+    _, events = replayed(env, config, path, file, "out")
+    Lives(env, config, control, (0.4, 0.8))
+    config.wait_said()
+    raised = [sorted((e["data"]["rule"], e["subject"]) for e in some.values() if e["type"] == "dev.ringfence.alert.raised.v1" and e["subject"][0] != "+")
+              for some in (config.events(), events)]
+    expect(raised[0] == raised[1], f"raised live alone or more often: {set(raised[0]) - set(raised[1])}, in replay: {set(raised[1]) - set(raised[0])}; "
+           f"{len(raised[0])} and {len(raised[1])}")
+    expect({rule for rule, _ in raised[0]} == {"Rotation", "Block", "Burst", "Trunk"}, f"only {set(raised[0])}")
+    expect(len(set(raised[0])) == len(raised[0]), f"raised twice: {raised[0]}")
+    env.say(f"{len(lines)} CDRs, {len(raised[0])} alerts of cohorts live and in replay")

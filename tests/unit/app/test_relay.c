@@ -2,6 +2,7 @@
 #include "app/relay.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct settings all_on = {.relay = {.called = RELAY_CALLED_ALL, .account = true, .trunk = true, .block = true}};
@@ -175,6 +176,76 @@ static void copy_that_comes_again_is_told_by_source_partition_and_kind(void **st
 	free(back.v);
 }
 
+static void facts_carry_what_set_them_off(void **state)
+{
+	static const struct cause causes[] = {
+		{.kind = CAUSE_CDR, .topic = SLICE_LIT("cdr"), .partition = 3, .offset = 41, .record_id = SLICE_LIT("r41")},
+		{.kind = CAUSE_TIMER, .timer = "alert", .due_ms = 1700000000000},
+		{.kind = CAUSE_COMMAND, .command = SLICE_LIT("c1")}};
+	struct arena a;
+	struct relay_pack p = {0};
+	struct relay_message m;
+	struct copy got;
+	(void)state;
+	arena_init(&a, 4096);
+	relay_pack_begin(&p, true, 7, 1);
+	for (int i = 0; i < 3; i++) {
+		struct buf b = {0};
+		cause_encode(&causes[i], &b);
+		struct copy c = {.kind = COPY_FLAGGED,
+				 .offset = 5,
+				 .ordinal = (uint64_t)i,
+				 .key = SLICE_LIT("trunk:T"),
+				 .caller = 9,
+				 .event_ms = 17};
+		c.cause = arena_copy(&a, buf_slice(&b));
+		relay_pack_add(&p, &c);
+		buf_release(&b);
+	}
+	struct slice bytes = relay_pack_end(&p);
+	assert_true(relay_open(bytes, &m) && m.facts && m.cnt == 3);
+	for (int i = 0; i < 3; i++) {
+		struct cause back;
+		assert_true(relay_next(&m, &got) && got.event_ms == 17 && got.caller == 9);
+		assert_true(cause_decode(got.cause, SLICE_LIT("cdr"), &a, &back));
+		assert_true(back.kind == causes[i].kind && slice_eq(back.topic, causes[i].topic) && back.partition == causes[i].partition &&
+			    back.offset == causes[i].offset && slice_eq(back.record_id, causes[i].record_id) &&
+			    back.due_ms == causes[i].due_ms && slice_eq(back.command, causes[i].command));
+		assert_true(i != 1 || strcmp(back.timer, "alert") == 0);
+		for (uint32_t n = 0; n < got.cause.len; n++)
+			assert_false(cause_decode(slice_make(got.cause.p, n), SLICE_LIT("cdr"), &a, &back));
+	}
+	/* as they were before */
+	static const char old[] = "\1\1\7\0\0\0\0\0\0\0\1\1\0\0\0\6\12\1\7trunk:T\11\0\0\0\0\0\0\0\42";
+	assert_true(relay_open(slice_make(old, sizeof old - 1), &m) && m.facts && m.cnt == 1);
+	assert_true(relay_next(&m, &got) && slice_is(got.key, "trunk:T") && got.event_ms == 17 && got.cause.len == 0);
+	buf_release(&p.bytes);
+	arena_release(&a);
+}
+
+static void rule_on_a_cohort_whose_copies_are_off_is_refused(void **state)
+{
+	static const char *const kinds[] = {"account", "trunk", "block"};
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		char yaml[200];
+		struct settings set = all_on;
+		struct rules *r = NULL;
+		struct buf b = {0};
+		struct err_text why = {""};
+		snprintf(yaml, sizeof yaml, "groups: [{name: g, rules: [{alert: A, cohort: %s, expr: 'numbers[\"1h\"] > 1'}]}]\n",
+			 kinds[k]);
+		assert_int_equal(rules_parse(slice_of(yaml), "f", &r, &b), ERR_OK);
+		assert_int_equal(relay_check_rules(&set, r, &why), ERR_OK);
+		*(k == 0 ? &set.relay.account : k == 1 ? &set.relay.trunk : &set.relay.block) = false;
+		assert_int_equal(relay_check_rules(&set, r, &why), ERR_CONFIG);
+		assert_non_null(strstr(why.text, kinds[k]));
+		assert_non_null(strstr(why.text, "the rule A is on"));
+		rules_free(r);
+		buf_release(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +255,8 @@ int main(void)
 		cmocka_unit_test(packed_copies_read_back),
 		cmocka_unit_test(damaged_message_is_refused_and_never_read_past),
 		cmocka_unit_test(copy_that_comes_again_is_told_by_source_partition_and_kind),
+		cmocka_unit_test(facts_carry_what_set_them_off),
+		cmocka_unit_test(rule_on_a_cohort_whose_copies_are_off_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

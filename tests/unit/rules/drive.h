@@ -20,6 +20,8 @@ struct drive {
 	bool changed; /* by what came last */
 	int64_t inputs;
 	struct slice account;        /* of its calls */
+	enum subject_kind kind;      /* a number, if it is not set to something else */
+	struct slice key;            /* absent: that of a number */
 	struct rules_limits *limits; /* of its shard, NULL: none hold */
 	struct drive *hears;         /* whose events these are, if the scratch is lent to another number */
 	struct buf log;              /* events as text */
@@ -125,7 +127,7 @@ static inline void drive_rules(struct drive *d, const char *yaml)
 
 static inline struct figures *drive_figures(struct drive *d, int64_t ms)
 {
-	struct figures *f = rules_scratch_figures(d->scratch, d->rules);
+	struct figures *f = rules_scratch_figures_of(d->scratch, d->rules, d->kind);
 	f->fill = drive_fill;
 	f->subject = d;
 	f->as_of_ms = ms > d->clock_ms ? ms : d->clock_ms;
@@ -134,8 +136,8 @@ static inline struct figures *drive_figures(struct drive *d, int64_t ms)
 
 static inline struct rules_subject drive_subject(const struct drive *d)
 {
-	return (struct rules_subject){.key = SLICE_LIT("+15551230000"),
-				      .kind = SUBJECT_NUMBER,
+	return (struct rules_subject){.key = d->key.p ? d->key : SLICE_LIT("+15551230000"),
+				      .kind = d->kind,
 				      .state = d->state_len ? d->state : NULL,
 				      .state_len = d->state_len,
 				      .clock_ms = d->shard_ms,

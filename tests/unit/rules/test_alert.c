@@ -510,9 +510,73 @@ static void same_input_gives_the_same_state_and_events_whatever_the_scratch_did_
 	drive_release(&other);
 }
 
+#define KINDS                                                                                                                \
+	"groups:\n- name: g\n  rules:\n"                                                                                     \
+	"  - {alert: Number, expr: 'calls[\"1h\"] > 10'}\n"                                                                  \
+	"  - {alert: Account, cohort: account, expr: 'account == \"acme\" && calls[\"1h\"] > 10', for: 7m}\n"                \
+	"  - {alert: Number2, expr: 'calls[\"1h\"] > 10'}\n"                                                                 \
+	"  - {alert: Block, cohort: block, expr: 'block == \"+15551230\" && answered[\"1h\"] > 10', keep_firing_for: 12m}\n" \
+	"  - {alert: Block2, cohort: block, expr: 'calls[\"1h\"] > 100'}\n"
+
+static void rules_are_asked_of_subjects_of_their_kind_alone(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, KINDS);
+	d.calls = d.answered = 11;
+	drive_call(&d, T0);
+	drive_said(&d, "0s alert.raised Number warning enforce since 0s calls[\"1h\"]=11 #0\n"
+		       "0s alert.raised Number2 warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	drive_release(&d);
+
+	drive_init(&d, KINDS);
+	d.kind = SUBJECT_TRUNK;
+	d.key = SLICE_LIT("trunk:T7");
+	d.calls = d.answered = 1000;
+	drive_call(&d, T0);
+	assert_false(d.changed);
+	drive_said(&d, "");
+	drive_release(&d);
+}
+
+static void alert_of_a_cohort_has_the_states_of_any_alert(void **state)
+{
+	struct drive d;
+	(void)state;
+	drive_init(&d, KINDS);
+	d.kind = SUBJECT_ACCOUNT;
+	d.key = SLICE_LIT("account:acme");
+	d.calls = 11;
+	drive_call(&d, T0); /* pending */
+	drive_until(&d, T0 + 10 * M);
+	drive_said(&d, "7m alert.raised Account warning enforce since 0s calls[\"1h\"]=11 #0\n");
+	d.falls_ms = T0 + 20 * M;
+	drive_until(&d, T0 + 30 * M);
+	drive_said(&d, "20m alert.resolved Account warning enforce since 0s calls[\"1h\"]=0 #0\n");
+	assert_int_equal(d.state_len, 0);
+	drive_release(&d);
+
+	drive_init(&d, KINDS);
+	d.kind = SUBJECT_BLOCK;
+	d.key = SLICE_LIT("block:+15551230");
+	d.answered = 11;
+	drive_call(&d, T0);
+	d.answered = 0;
+	drive_call(&d, T0 + M); /* kept till 13m */
+	d.calls = 101;
+	drive_call(&d, T0 + 2 * M);
+	drive_said(&d, "0s alert.raised Block warning enforce since 0s answered[\"1h\"]=11 #0\n"
+		       "2m alert.raised Block2 warning enforce since 2m calls[\"1h\"]=101 #0\n");
+	drive_until(&d, T0 + 14 * M);
+	drive_said(&d, "13m alert.resolved Block warning enforce since 0s answered[\"1h\"]=0 #0\n");
+	drive_release(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_are_asked_of_subjects_of_their_kind_alone),
+		cmocka_unit_test(alert_of_a_cohort_has_the_states_of_any_alert),
 		cmocka_unit_test(plain_rule_raises_at_the_call_and_resolves_by_timer_in_silence),
 		cmocka_unit_test(condition_has_to_hold_for_its_time),
 		cmocka_unit_test(pending_ends_by_timer_in_silence),

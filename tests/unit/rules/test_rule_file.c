@@ -66,7 +66,32 @@ static void each_mistake_has_its_message(void **state)
 		{HEAD OKAY "    labels: {severity: a-word-that-is-longer-than-32-bytes}\n",
 		 "r.yaml:4:5: labels: the severity is longer than 32 bytes\n"},
 		{HEAD OKAY "    annotations: text\n", "r.yaml:6:18: annotations: a map of names and texts is expected\n"},
-		{HEAD OKAY "    cohort: account\n", "r.yaml:6:5: cohort: not supported yet\n"},
+		{HEAD OKAY "    cohort: acount\n",
+		 "r.yaml:6:13: cohort: one of account, trunk, block is expected; did you mean account?\n"},
+		{HEAD OKAY "    cohort: [account]\n", "r.yaml:6:13: cohort: one of account, trunk, block is expected\n"},
+		{HEAD OKAY "    cohort: account\n    action: quarantine\n",
+		 "r.yaml:7:13: action: a rule on accounts may not quarantine: it alerts, and its numbers are named in an advisory\n"},
+		{HEAD OKAY "    action: flag\n    cohort: block\n",
+		 "r.yaml:6:13: action: a rule on blocks may not flag: it alerts, and its numbers are named in an advisory\n"},
+		{HEAD "  - alert: A\n    cohort: trunk\n    expr: top_callee[\"1h\"] > 5\n",
+		 "r.yaml:6:11: 'top_callee' is not a feature of trunks\n"},
+		{HEAD "  - alert: A\n    cohort: account\n    expr: incoming[\"1h\"] > 5\n",
+		 "r.yaml:6:11: 'incoming' is not a feature of accounts\n"},
+		{HEAD "  - alert: A\n    cohort: account\n    expr: baseline(\"incoming\", \"1h\") > 5\n",
+		 "r.yaml:6:11: 'incoming' is not a feature of accounts\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: phase == 'rest'\n", "r.yaml:6:11: 'phase' is not a feature of blocks\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: number == 'x'\n", "r.yaml:6:11: 'number' is not known of blocks\n"},
+		{HEAD "  - alert: A\n    cohort: trunk\n    expr: account == 'x'\n", "r.yaml:6:11: 'account' is not known of trunks\n"},
+		{HEAD "  - alert: A\n    expr: block == 'x'\n", "r.yaml:5:11: 'block' is not known of numbers\n"},
+		{HEAD "  - alert: A\n    cohort: block\n    expr: call.q850_cause == 16\n",
+		 "r.yaml:6:11: 'call' is not known to rules on blocks: what reaches them of a call is its figures\n"},
+		{HEAD OKAY "    cohort: trunk\n    when: {days: mon, zone: number}\n",
+		 "r.yaml:7:29: zone: trunks have no zone of their own\n"},
+		{HEAD OKAY "    exempt: ['account:a']\n    cohort: block\n",
+		 "r.yaml:6:13: exempt: it names numbers and accounts, and the rule is on blocks: leave them out in expr, with in_list() or "
+		 "!=\n"},
+		{HEAD OKAY "    exempt: ['account:a', '+15551230000']\n    cohort: account\n",
+		 "r.yaml:6:27: exempt: \"+15551230000\" is a number, and the rule is on accounts\n"},
 		{HEAD "  - alert: A\n    expr: numbers[\"1h\"] > 5\n", "r.yaml:5:11: 'numbers' is not a feature of numbers\n"},
 		{HEAD "  - alert: A\n    expr: calls[\"1h\"] > 5 && baseline(\"cals\", \"1h\") > 1.0\n",
 		 "r.yaml:5:39: 'cals' is not a feature; did you mean 'calls'?\n"},
@@ -190,12 +215,12 @@ static void every_problem_of_a_file_is_reported(void **state)
 	(void)state;
 	assert_string_equal(
 		problems_of("groups:\n- name: g\n  limit: -1\n  rules:\n  - alert: A\n    expr: 1\n    for: x\n  - alert: B\n   "
-			    " cohort: account\n",
+			    " cohort: number\n",
 			    &b),
 		"r.yaml:3:10: limit: a whole number is expected, 0 (none) to 1000000\n"
 		"r.yaml:7:10: for: a duration is expected, like 30s, 5m, 1h30m, 7d\n"
 		"r.yaml:6:11: expr: a condition is expected, not an int\n"
-		"r.yaml:9:5: cohort: not supported yet\n"
+		"r.yaml:9:13: cohort: one of account, trunk, block is expected\n"
 		"r.yaml:8:5: a rule needs the key expr\n");
 	buf_release(&b);
 }
@@ -338,8 +363,46 @@ static void fingerprint_is_of_name_and_labels(void **state)
 	assert_true(h != fingerprint_of("alert: B, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}"));
 	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y}"));
 	assert_true(h != fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: b, a: y}"));
+	uint64_t of[] = {h, fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}, cohort: account"),
+			 fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}, cohort: trunk"),
+			 fingerprint_of("cohort: block, alert: A, expr: 'calls[\"1h\"] > 1', labels: {x: y, a: b}")};
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < i; k++)
+			assert_true(of[i] != of[k]);
 	/* pinned: records and event ids hold it */
 	assert_true(fingerprint_of("alert: A, expr: 'calls[\"1h\"] > 1'") == UINT64_C(0xec4078a9c5a8666));
+}
+
+static void figures_of_each_kind_are_slots_of_their_own(void **state)
+{
+	struct rules *r = NULL;
+	struct buf b = {0};
+	uint32_t n[SUBJECT_KINDS];
+	(void)state;
+	assert_string_equal(problems_of("groups:\n- name: g\n  rules:\n"
+					"  - {alert: A, expr: 'calls[\"1h\"] > 1'}\n"
+					"  - {alert: A, cohort: account, expr: 'account != \"x\" && numbers[\"1h\"] > 1 && calls[\"7d\"] > "
+					"1', exempt: ['account:y']}\n"
+					"  - {alert: A, cohort: block, expr: 'country == \"1\" && block != \"\" && incoming[\"1h\"] > 1', "
+					"when: {days: mon, zone: number}}\n",
+					&b),
+			    "");
+	buf_reset(&b);
+	assert_int_equal(rules_parse(SLICE_LIT("groups:\n- name: g\n  rules:\n"
+					       "  - {alert: A, cohort: account, expr: 'numbers[\"1h\"] > 1 && calls[\"7d\"] > 1'}\n"
+					       "  - {alert: A, expr: 'calls[\"1h\"] > 1'}\n"
+					       "  - {alert: A, cohort: block, expr: 'flagged_numbers[\"1h\"] > 1'}\n"
+					       "  - {alert: B, cohort: block, expr: 'flagged_numbers[\"1h\"] > 2'}\n"),
+				     "r.yaml", &r, &b),
+			 ERR_OK);
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
+		rules_figures_of(r, (enum subject_kind)kind, &n[kind]);
+	assert_true(n[SUBJECT_NUMBER] == 1 && n[SUBJECT_ACCOUNT] == 2 && n[SUBJECT_TRUNK] == 0 && n[SUBJECT_BLOCK] == 1);
+	assert_true(rules_have(r, SUBJECT_NUMBER) && rules_have(r, SUBJECT_BLOCK) && !rules_have(r, SUBJECT_TRUNK));
+	assert_int_equal(rules_kind(r, 0), SUBJECT_ACCOUNT);
+	assert_int_equal(rules_kind(r, 1), SUBJECT_NUMBER);
+	rules_free(r);
+	buf_release(&b);
 }
 
 static void files_without_rules_are_a_set_without_rules(void **state)
@@ -410,6 +473,7 @@ int main(void)
 		cmocka_unit_test(set_of_choices_has_its_rules_at_their_steps),
 		cmocka_unit_test(rule_has_its_keys_and_their_defaults),
 		cmocka_unit_test(fingerprint_is_of_name_and_labels),
+		cmocka_unit_test(figures_of_each_kind_are_slots_of_their_own),
 		cmocka_unit_test(files_without_rules_are_a_set_without_rules),
 		cmocka_unit_test(files_are_one_set_and_each_tells_its_problems),
 	};

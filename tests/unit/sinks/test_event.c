@@ -211,6 +211,24 @@ static void advisory_has_topic_and_detail(void **state)
 		       "\"topic\":\"daily_minimum\",\"detail\":\"3 of 35\"}");
 }
 
+static void advisory_of_a_cohort_names_its_numbers(void **state)
+{
+	(void)state;
+	const struct event_cohort_number numbers[] = {{SLICE_LIT("+15551230001"), true, INT64_C(1700000000000), 3},
+						      {SLICE_LIT("+15551230002"), false, INT64_C(1700000001000), 1}};
+	struct event e = base_event(EVENT_ADVISORY);
+	e.subject_kind = SUBJECT_BLOCK;
+	e.subject = SLICE_LIT("block:+15551230");
+	e.cause = (struct cause){.kind = CAUSE_CDR, .topic = SLICE_LIT("cdr"), .partition = 2, .offset = 7};
+	e.advisory = (struct event_advisory){
+		.topic = "cohort_numbers", .rule = SLICE_LIT("Burst"), .mode = SLICE_LIT("shadow"), .numbers = numbers, .number_cnt = 2};
+	check_data(&e, "{\"cohort\":\"block\",\"key\":\"block:+15551230\",\"episode\":2,\"cause\":{\"topic\":\"cdr\",\"partition\":2,"
+		       "\"offset\":7,\"record_id\":null},\"topic\":\"cohort_numbers\",\"detail\":{\"rule\":\"Burst\",\"mode\":\"shadow\","
+		       "\"part\":1,\"parts\":1,\"numbers\":["
+		       "{\"number\":\"+15551230001\",\"flagged\":true,\"calls\":3,\"last\":\"2023-11-14T22:13:20.000Z\"},"
+		       "{\"number\":\"+15551230002\",\"flagged\":false,\"calls\":1,\"last\":\"2023-11-14T22:13:21.000Z\"}]}}");
+}
+
 static void structured_form_appends_behind_other_lines(void **state)
 {
 	(void)state;
@@ -419,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup(number_tells_phase_caps_today_and_health, reset),
 		cmocka_unit_test_setup(number_plainly_active_is_a_tombstone, reset),
 		cmocka_unit_test_setup(advisory_has_topic_and_detail, reset),
+		cmocka_unit_test_setup(advisory_of_a_cohort_names_its_numbers, reset),
 		cmocka_unit_test_setup(structured_form_appends_behind_other_lines, reset),
 		cmocka_unit_test_setup(doubles_read_back_unchanged, reset),
 		cmocka_unit_test_setup(bytes_that_are_not_utf8_are_replaced, reset),
