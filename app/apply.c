@@ -132,8 +132,7 @@ static bool apply_inbox(struct shard *s)
 	return true;
 }
 
-/* Where a number is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
-static void set_place(struct rules_subject *rs)
+void subject_set_place(struct rules_subject *rs)
 {
 	struct place p;
 	place_of(rs->key, &p);
@@ -156,7 +155,7 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 				   .limits = &s->meta.limits,
 				   .due_ms = TIME_NONE};
 	if (s->places && sub->kind == SUBJECT_NUMBER)
-		set_place(&rs);
+		subject_set_place(&rs);
 	return rs;
 }
 
@@ -443,7 +442,10 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 	struct subject *sub = NULL;
 	enum found found = FOUND;
 	if (reason == REASON_OK && c->use == CDR_COUNT) {
-		if (!apply_time(s, c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms, c->event_ms, e, why))
+		int64_t to_ms = c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms;
+		if (s->pipe->passing)
+			s->pipe->passing(s->pipe->applied_ctx, s, to_ms);
+		if (!apply_time(s, to_ms, c->event_ms, e, why))
 			return false;
 		/* a record begins at the clock of the CDRs, not at an idle one: the same live and in replay */
 		int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;
