@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rules would have done: past CDRs through every rule at every step of its ladders, in one pass. The pass is calibrate.c, the truth about numbers
- * calibrate_truth.c, the reports calibrate_table.c (terminal), calibrate_json.c, calibrate_html.c. */
+ * calibrate_truth.c, the reports calibrate_table.c (terminal), calibrate_json.c, calibrate_html.c
+ * and its plots calibrate_plot.c. */
 #ifndef RINGFENCE_APP_CALIBRATE_H
 #define RINGFENCE_APP_CALIBRATE_H
 
@@ -110,6 +111,14 @@ static inline const struct rule *trial_rule(const struct calibrate *x, uint32_t 
 void calibrate_rule_label(const struct calibrate *x, uint32_t rule, struct buf *out);
 /* A number, a text as it stands in expressions without quotes. */
 void value_show(struct value v, struct buf *out);
+/* A figure for people: four digits of a double. */
+void calibrate_figure(struct value v, struct buf *out);
+/* The value of the parameter that a trial tries, or "as loaded"; and whether it is the one in force. */
+void calibrate_step_label(const struct calibrate *x, uint32_t trial, struct buf *out);
+bool calibrate_is_in_force(const struct calibrate *x, uint32_t trial);
+const char *calibrate_grouped(uint64_t v); /* "1,234,567". Valid until the fourth call after it, of one thread */
+/* "1d 3h", two parts: a time of some seconds. Returns `out`. */
+const char *calibrate_spell(uint64_t seconds, char out[32]);
 double share_of(uint64_t part, uint64_t all); /* 0 of 0 is 0 */
 uint64_t calibrate_both(const struct calibrate *x, uint32_t rule_a, uint32_t rule_b);
 double calibrate_jaccard(const struct calibrate *x, uint32_t rule_a, uint32_t rule_b); /* numbers of both / numbers of either */
@@ -120,5 +129,14 @@ void calibrate_table(const struct calibrate *x, struct buf *out);
 void calibrate_json(const struct calibrate *x, struct buf *out);
 /* One page that needs nothing from elsewhere. */
 void calibrate_html(const struct calibrate *x, struct buf *out);
+
+/* ---- calibrate_plot.c: pieces of that page ---- */
+
+void html_text(struct slice s, struct buf *out); /* escaped */
+/* Of `cnt` trials side by side: numbers caught; calls until caught. */
+void plot_numbers(const struct calibrate *x, uint32_t first, uint32_t cnt, struct buf *out);
+void plot_calls_until(const struct calibrate *x, uint32_t first, uint32_t cnt, struct buf *out);
+/* A bar of the length `share`, its first part `strong` darker. Both 0 to 1. */
+void plot_bar(double share, double strong, struct buf *out);
 
 #endif

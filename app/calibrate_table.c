@@ -2,55 +2,16 @@
 /* The report of calibrate for a terminal of 100 columns. A step is a line; `*` marks the value in force. */
 #include "app/calibrate.h"
 
-#include <stdio.h>
-
 #define VALUE_WIDTH 12
 #define KINDS_IN_ROW 7
 #define LABEL_WIDTH 32
 
-/* "1,234,567". Valid until the fourth call after it. */
-static const char *grouped(uint64_t v)
-{
-	static char ring[4][32];
-	static unsigned at;
-	char *end = ring[at++ % 4] + 31, *p = end;
-	*p = '\0';
-	for (int digits = 0; v || digits == 0; v /= 10, digits++) {
-		if (digits && digits % 3 == 0)
-			*--p = ',';
-		*--p = (char)('0' + v % 10);
-	}
-	return p;
-}
-
-/* "1d 3h", two parts: a time of some seconds. */
-static const char *spell_seconds(uint64_t s, char out[32])
-{
-	static const struct {
-		uint64_t seconds;
-		const char *name;
-	} units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
-	for (size_t i = 0; i < 3; i++)
-		if (s >= units[i].seconds) {
-			uint64_t rest = s % units[i].seconds / units[i + 1].seconds;
-			snprintf(out, 32, "%llu%s %llu%s", (unsigned long long)(s / units[i].seconds), units[i].name,
-				 (unsigned long long)rest, units[i + 1].name);
-			return out;
-		}
-	snprintf(out, 32, "%llus", (unsigned long long)s);
-	return out;
-}
-
 static void put_value_column(const struct calibrate *x, uint32_t trial, struct buf *out)
 {
-	const struct rules_choice *of = &x->trials[trial].of;
 	struct buf b = {0};
-	if (of->ladder == RULES_AS_LOADED)
-		buf_puts(&b, "as loaded");
-	else
-		value_show(rules_ladder_step(x->rules, of->ladder, of->step), &b);
-	bool in_force = of->ladder == RULES_AS_LOADED || rules_ladder(x->rules, of->ladder).in_force == of->step;
-	buf_printf(out, " %c %-*.*s", in_force ? '*' : ' ', VALUE_WIDTH, (int)b.len, b.len ? (const char *)b.data : "");
+	calibrate_step_label(x, trial, &b);
+	buf_printf(out, " %c %-*.*s", calibrate_is_in_force(x, trial) ? '*' : ' ', VALUE_WIDTH, (int)b.len,
+		   b.len ? (const char *)b.data : "");
 	buf_release(&b);
 }
 
@@ -59,14 +20,14 @@ static void put_trial(const struct calibrate *x, uint32_t trial, struct buf *out
 	const struct trial *t = &x->trials[trial];
 	char time[TIME_TEXT_BYTES], until[32];
 	put_value_column(x, trial, out);
-	buf_printf(out, " %11s %6.2f%% %6.1f%% %6.1f%%", grouped(t->numbers), 100 * share_of(t->numbers, x->callers.cnt),
+	buf_printf(out, " %11s %6.2f%% %6.1f%% %6.1f%%", calibrate_grouped(t->numbers), 100 * share_of(t->numbers, x->callers.cnt),
 		   100 * share_of(t->calls, x->calls), 100 * share_of(t->calls - t->calls_before, x->calls));
 	if (t->numbers)
-		buf_printf(out, " %8s %8s %8s  %.16s", grouped(spread_quantile(&t->calls_until, 500)),
-			   grouped(spread_quantile(&t->calls_until, 900)), spell_seconds(spread_quantile(&t->seconds_until, 500), until),
-			   time_format(t->first_ms, time));
+		buf_printf(out, " %8s %8s %8s  %.16s", calibrate_grouped(spread_quantile(&t->calls_until, 500)),
+			   calibrate_grouped(spread_quantile(&t->calls_until, 900)),
+			   calibrate_spell(spread_quantile(&t->seconds_until, 500), until), time_format(t->first_ms, time));
 	if (t->errors)
-		buf_printf(out, "  %s errors", grouped(t->errors));
+		buf_printf(out, "  %s errors", calibrate_grouped(t->errors));
 	buf_puts(out, "\n");
 }
 
@@ -92,13 +53,14 @@ static void put_kinds(const struct calibrate *x, uint32_t first, uint32_t cnt, s
 				   x->truth->kinds[shown[i]].p);
 		buf_printf(out, "\n   %-*s", VALUE_WIDTH, "");
 		for (uint32_t i = from; i < to; i++)
-			buf_printf(out, " %11s", grouped(x->truth->numbers[shown[i]]));
+			buf_printf(out, " %11s", calibrate_grouped(x->truth->numbers[shown[i]]));
 		buf_puts(out, "\n");
 		for (uint32_t t = first; t < first + cnt; t++) {
 			put_value_column(x, t, out);
 			for (uint32_t i = from; i < to; i++) {
 				uint64_t caught = x->trials[t].kinds[shown[i]];
-				buf_printf(out, " %6s %3.0f%%", grouped(caught), 100 * share_of(caught, x->truth->numbers[shown[i]]));
+				buf_printf(out, " %6s %3.0f%%", calibrate_grouped(caught),
+					   100 * share_of(caught, x->truth->numbers[shown[i]]));
 			}
 			buf_puts(out, "\n");
 		}
@@ -115,13 +77,10 @@ static void put_examples(const struct calibrate *x, uint32_t trial, struct buf *
 		buf_printf(out, "   %s " SLICE_FMT, i ? "      " : "caught", SLICE_ARG(e->number));
 		if (x->truth)
 			buf_printf(out, " (" SLICE_FMT ")", SLICE_ARG(x->truth->kinds[e->kind]));
-		buf_printf(out, " at %.19sZ after %s calls:", time_format(e->time_ms, time), grouped(e->calls));
+		buf_printf(out, " at %.19sZ after %s calls:", time_format(e->time_ms, time), calibrate_grouped(e->calls));
 		for (uint32_t k = 0; k < p->figure_cnt; k++) {
 			buf_printf(out, "%s " SLICE_FMT " = ", k ? "," : "", SLICE_ARG(p->figures[k].text));
-			if (e->figures[k].type == VALUE_DOUBLE)
-				buf_printf(out, "%.4g", e->figures[k].d);
-			else
-				value_show(e->figures[k], out);
+			calibrate_figure(e->figures[k], out);
 		}
 		buf_puts(out, "\n");
 	}
@@ -171,7 +130,7 @@ static void put_overlap(const struct calibrate *x, struct buf *out)
 		buf_reset(&b);
 		calibrate_rule_label(x, a, &b);
 		buf_printf(out, "   %-*.*s %9s %9s   ", LABEL_WIDTH, (int)(b.len < LABEL_WIDTH ? b.len : LABEL_WIDTH), (const char *)b.data,
-			   grouped(t->numbers), grouped(t->alone));
+			   calibrate_grouped(t->numbers), calibrate_grouped(t->alone));
 		if (like != a) {
 			buf_printf(out, "%3.0f%% ", 100 * calibrate_jaccard(x, a, like));
 			calibrate_rule_label(x, like, out);
@@ -185,13 +144,13 @@ void calibrate_table(const struct calibrate *x, struct buf *out)
 {
 	uint32_t ladder = 0, rules = rules_cnt(x->rules);
 	char last[TIME_TEXT_BYTES];
-	buf_printf(out, "%s calls of %s numbers", grouped(x->calls), grouped(x->callers.cnt));
+	buf_printf(out, "%s calls of %s numbers", calibrate_grouped(x->calls), calibrate_grouped(x->callers.cnt));
 	if (x->sums.last_ms != TIME_NONE)
 		buf_printf(out, " up to %.16sZ", time_format(x->sums.last_ms, last));
 	buf_printf(out, "; %u rule%s, %u condition%s tried; %.1f s, %.0f k CDR/s\n", rules, rules == 1 ? "" : "s", x->trial_cnt,
 		   x->trial_cnt == 1 ? "" : "s", x->seconds, x->seconds > 0 ? (double)x->sums.records / x->seconds / 1000 : 0.0);
 	if (x->sums.counts.dead_letters)
-		buf_printf(out, "%s records could not be used\n", grouped(x->sums.counts.dead_letters));
+		buf_printf(out, "%s records could not be used\n", calibrate_grouped(x->sums.counts.dead_letters));
 	for (uint32_t i = 0; i < rules; i++)
 		put_rule(x, i, &ladder, out);
 	put_overlap(x, out);
