@@ -200,6 +200,25 @@ static void for_runs_out_by_timer(void **state)
 	}
 }
 
+/* True at 0, 60 and 120 s, false at 30 and 90 s: after 120 s it lasts, and no time before counts. */
+static void for_begins_anew_when_a_call_makes_it_false(void **state)
+{
+	(void)state;
+	write_file("odd.yaml", "groups:\n- name: g\n  rules:\n"
+			       "  - {alert: Odd, expr: 'calls[\"1h\"] % 2 == 1', for: 80s}\n");
+	for (int reached = 0; reached < 2; reached++) {
+		struct buf b = {0};
+		put_calls(&b, "+15551000001", T0, 30000, 5);
+		put_calls(&b, "+15551000002", T0 + 199999 + reached, 1, 1);
+		write_calls("odd.jsonl", &b);
+		struct verb_said s = CALIBRATE("--rules", "odd.yaml", "--json", "-", "odd.jsonl");
+		cJSON *o = report_of(&s);
+		EXPECT_NUMBER(at(cJSON_GetArrayItem(at(o, "rules"), 0), "in_force"), "numbers", reached);
+		cJSON_Delete(o);
+		verb_forget(&s);
+	}
+}
+
 /* ---- each step by itself through replay ---- */
 
 /* A rule text with %s where its parameter's value stands, and the steps. */
@@ -213,6 +232,8 @@ static const struct tried {
 	{"expr: 'calls[\"24h\"] >= T', params: {T: %s}, for: 3h, when: {hours: [\"08:00-18:00\"], zone: number}", {"2", "8", "30"}},
 	{"expr: 'call.duration_ms > T && calls[\"1h\"] / (calls[\"1h\"] - 2) >= 1', params: {T: %s}", {"1000", "60000", "600000"}},
 	{"expr: 'sequential[\"1h\"] >= T && country != \"44\"', params: {T: %s}, exempt: [\"account:A1\"]", {"2", "3", "8"}},
+	{"expr: 'calls[\"24h\"] % T == 1', params: {T: %s}, for: 3m", {"2", "3"}}, /* false again at the next call */
+	{"expr: 'calls[\"30d\"] == T', params: {T: %s}", {"3", "5", "9", "14"}},   /* not if that call was too late for rules */
 	{"expr: 'incoming[\"24h\"] >= T && calls[\"24h\"] < 20', params: {T: %s}, for: 2h", {"1", "2", "4"}},
 };
 #define TRIED (sizeof tried / sizeof tried[0])
@@ -551,6 +572,7 @@ int main(void)
 		cmocka_unit_test(overlap_counts_numbers_of_both),
 		cmocka_unit_test(truth_shows_whom_a_step_catches),
 		cmocka_unit_test(for_runs_out_by_timer),
+		cmocka_unit_test(for_begins_anew_when_a_call_makes_it_false),
 		cmocka_unit_test(every_step_catches_the_numbers_that_replay_of_it_raises),
 		cmocka_unit_test(page_has_every_section_and_nothing_from_elsewhere),
 		cmocka_unit_test(table_fits_a_terminal),
