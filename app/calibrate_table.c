@@ -2,6 +2,7 @@
 /* The report of calibrate for a terminal of 100 columns. A step is a line; `*` marks the value in force. */
 #include "app/calibrate.h"
 
+#define COLUMNS 100
 #define VALUE_WIDTH 12
 #define KINDS_IN_ROW 7
 #define LABEL_WIDTH 32
@@ -67,6 +68,23 @@ static void put_kinds(const struct calibrate *x, uint32_t first, uint32_t cnt, s
 	}
 }
 
+/* One figure more of an example, on a new line if the one that began at `*line` would become too long. */
+static void put_figure(const struct event_figure *figure, struct value v, bool more, size_t *line, struct buf *out)
+{
+	struct buf b = {0};
+	buf_printf(&b, SLICE_FMT " = ", SLICE_ARG(figure->text));
+	calibrate_figure(v, &b);
+	if (more)
+		buf_puts(out, ",");
+	if (out->len - *line + 2 + b.len > COLUMNS) {
+		buf_puts(out, "\n");
+		*line = out->len;
+		buf_puts(out, "            ");
+	}
+	buf_printf(out, " " SLICE_FMT, SLICE_ARG(buf_slice(&b)));
+	buf_release(&b);
+}
+
 static void put_examples(const struct calibrate *x, uint32_t trial, struct buf *out)
 {
 	const struct trial *t = &x->trials[trial];
@@ -74,14 +92,13 @@ static void put_examples(const struct calibrate *x, uint32_t trial, struct buf *
 	char time[TIME_TEXT_BYTES];
 	for (uint32_t i = 0; i < t->example_cnt; i++) {
 		const struct example *e = &t->examples[i];
+		size_t line = out->len;
 		buf_printf(out, "   %s " SLICE_FMT, i ? "      " : "caught", SLICE_ARG(e->number));
 		if (x->truth)
 			buf_printf(out, " (" SLICE_FMT ")", SLICE_ARG(x->truth->kinds[e->kind]));
 		buf_printf(out, " at %.19sZ after %s calls:", time_format(e->time_ms, time), calibrate_grouped(e->calls));
-		for (uint32_t k = 0; k < p->figure_cnt; k++) {
-			buf_printf(out, "%s " SLICE_FMT " = ", k ? "," : "", SLICE_ARG(p->figures[k].text));
-			calibrate_figure(e->figures[k], out);
-		}
+		for (uint32_t k = 0; k < p->figure_cnt; k++)
+			put_figure(&p->figures[k], e->figures[k], k > 0, &line, out);
 		buf_puts(out, "\n");
 	}
 }
@@ -129,10 +146,10 @@ static void put_overlap(const struct calibrate *x, struct buf *out)
 				like = i;
 		buf_reset(&b);
 		calibrate_rule_label(x, a, &b);
-		buf_printf(out, "   %-*.*s %9s %9s   ", LABEL_WIDTH, (int)(b.len < LABEL_WIDTH ? b.len : LABEL_WIDTH), (const char *)b.data,
+		buf_printf(out, "   %-*.*s %9s %9s", LABEL_WIDTH, (int)(b.len < LABEL_WIDTH ? b.len : LABEL_WIDTH), (const char *)b.data,
 			   calibrate_grouped(t->numbers), calibrate_grouped(t->alone));
 		if (like != a) {
-			buf_printf(out, "%3.0f%% ", 100 * calibrate_jaccard(x, a, like));
+			buf_printf(out, "   %3.0f%% ", 100 * calibrate_jaccard(x, a, like));
 			calibrate_rule_label(x, like, out);
 		}
 		buf_puts(out, "\n");

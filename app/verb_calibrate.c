@@ -50,7 +50,8 @@ static const char help_rest[] =
 	"\n"
 	"Files: .jsonl .ndjson .csv, and .gz or .zst behind them; - is JSON lines on standard input.\n"
 	"\n"
-	"example:\n"
+	"example, with shipped rules and made calls:\n"
+	"  ringfence rules packs volume > rules.yaml\n"
 	"  ringfence generate --count 1M --out past.jsonl\n"
 	"  ringfence calibrate --rules rules.yaml --truth past.jsonl.truth.csv --html calibrate.html past.jsonl\n";
 

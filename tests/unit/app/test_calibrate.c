@@ -468,6 +468,16 @@ static void table_fits_a_terminal(void **state)
 	verb_forget(&s);
 }
 
+static void help_teaches_with_an_example(void **state)
+{
+	(void)state;
+	struct verb_said s = CALIBRATE("--help");
+	assert_int_equal(s.status, 0);
+	expect_in(s.out, "ladder: {T: [10, 20, 40, 80]}");
+	expect_in(s.out, "ringfence calibrate --rules rules.yaml --truth past.jsonl.truth.csv --html calibrate.html past.jsonl");
+	verb_forget(&s);
+}
+
 /* ---- mistakes ---- */
 
 static void mistakes_are_told_with_their_place(void **state)
@@ -576,6 +586,7 @@ int main(void)
 		cmocka_unit_test(every_step_catches_the_numbers_that_replay_of_it_raises),
 		cmocka_unit_test(page_has_every_section_and_nothing_from_elsewhere),
 		cmocka_unit_test(table_fits_a_terminal),
+		cmocka_unit_test(help_teaches_with_an_example),
 		cmocka_unit_test(mistakes_are_told_with_their_place),
 		cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
 		cmocka_unit_test(waiting_alerts_come_by_time),
