@@ -88,8 +88,7 @@ static void begin_sequence(struct subject *sub, int64_t since_ms)
 
 /* ---- what rules are asked, and what becomes of it ---- */
 
-/* Where a number, or a block, is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
-static void set_place(struct rules_subject *rs, struct slice number)
+void subject_set_place(struct rules_subject *rs, struct slice number)
 {
 	struct place p;
 	place_of(number, &p);
@@ -112,7 +111,7 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 				   .limits = &s->meta.limits,
 				   .due_ms = TIME_NONE};
 	if (s->places && sub->kind == SUBJECT_NUMBER)
-		set_place(&rs, rs.key);
+		subject_set_place(&rs, rs.key);
 	if (sub->kind == SUBJECT_NUMBER)
 		return rs;
 	/* its timers have fired up to what it was told last, which may be ahead of this shard */
@@ -121,7 +120,7 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 		rs.clock_ms = told_ms;
 	const uint32_t prefix = sizeof "block:" - 1;
 	if (s->places && sub->kind == SUBJECT_BLOCK && rs.key.len > prefix)
-		set_place(&rs, slice_make(rs.key.p + prefix, rs.key.len - prefix));
+		subject_set_place(&rs, slice_make(rs.key.p + prefix, rs.key.len - prefix));
 	return rs;
 }
 
@@ -519,7 +518,10 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 	struct subject *sub = NULL;
 	enum found found = FOUND;
 	if (reason == REASON_OK && c->use == CDR_COUNT) {
-		if (!apply_time(s, c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms, c->event_ms, e, why))
+		int64_t to_ms = c->event_ms > s->meta.clock_ms ? c->event_ms : s->meta.clock_ms;
+		if (s->pipe->passing)
+			s->pipe->passing(s->pipe->applied_ctx, s, to_ms);
+		if (!apply_time(s, to_ms, c->event_ms, e, why))
 			return false;
 		/* a record begins at the clock of the CDRs, not at an idle one: the same live and in replay */
 		int64_t since_ms = c->event_ms > s->meta.cdr_clock_ms ? c->event_ms : s->meta.cdr_clock_ms;

@@ -14,6 +14,7 @@ static const struct {
 	{"replay", "the whole pipeline over files of CDRs", verb_replay},
 	{"features", "figures of every calling number after each CDR of a file", verb_features},
 	{"rules", "check rule files, run their unit tests, explain them, evaluate expressions", verb_rules},
+	{"calibrate", "past CDRs through rules at the ladders of their parameters: whom would each step have caught", verb_calibrate},
 	{"number", "read one number; put it to rest, release it", verb_number},
 	{"state", "what is stored: dump, positions, stats, check", verb_state},
 	{"config", "check, print, document the configuration", verb_config},

@@ -33,6 +33,8 @@ struct outlet {
 	void *ctx;
 };
 
+struct shard;
+
 /* Everything that the shards of a process share. */
 struct pipeline {
 	const struct settings *settings;
@@ -47,7 +49,9 @@ struct pipeline {
 	/* Traces: called after a CDR was applied, with the shard's figures pointing at its subject; and, with c NULL, after
 	 * its alerts that were due were evaluated by timer. May be NULL. */
 	void (*applied)(void *ctx, struct figures *f, const struct subject *s, const struct cdr *c, bool late);
-	void *applied_ctx;
+	/* Called before a usable CDR is applied: time goes on to `to_ms`, the later of its own and the shard's. Perhaps twice for one CDR. May be NULL. */
+	void (*passing)(void *ctx, struct shard *s, int64_t to_ms);
+	void *applied_ctx; /* of both */
 };
 
 enum err pipeline_init(struct pipeline *p, const struct settings *settings, bool resident, struct err_text *why) MUST_CHECK;
@@ -76,8 +80,6 @@ struct shard_times { /* of the last cycle, for the status line */
 	double commit_ms;
 	uint64_t cycles, fenced;
 };
-
-struct shard;
 
 /* Takes the shard: reads its meta, writes a new commit id, loads outbox and timers. ERR_AWAY, ERR_FENCED: try again later. ERR_FOREIGN,
  * ERR_CORRUPT, ERR_CONFIG: stop. */

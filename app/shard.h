@@ -146,6 +146,8 @@ void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planne
 
 /* ---- apply.c ---- */
 
+/* Where a number is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
+void subject_set_place(struct rules_subject *rs, struct slice number);
 enum reason apply_unusable(const struct shard *s, const struct cdr *c);
 /* What waits in the inbox and the batch, as far as the limits of a cycle and the records that are loaded allow. */
 enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why) MUST_CHECK;

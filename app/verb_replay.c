@@ -2,6 +2,7 @@
 /* `replay`: the whole pipeline over files. */
 #include "app/app.h"
 #include "app/dump.h"
+#include "app/progress.h"
 #include "app/replay.h"
 #include "sinks/json.h"
 
@@ -9,7 +10,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const char help[] =
 	"usage: ringfence replay [-c FILE] [--rules F]... [--control F] [--out DIR] [--dump FILE] [--until TIME]\n"
@@ -42,28 +42,6 @@ struct options {
 	int32_t partitions;
 	bool any_time;
 };
-
-/* ---- progress ---- */
-
-struct progress {
-	struct mono_time begun, shown;
-	bool on, open;
-};
-
-static void show_progress(void *ctx, int64_t done, int64_t all, uint64_t records)
-{
-	struct progress *p = ctx;
-	if (!p->on || mono_seconds_since(p->shown) < 0.2)
-		return;
-	double seconds = mono_seconds_since(p->begun);
-	p->shown = mono_now();
-	p->open = true;
-	fprintf(stderr, "\r%12llu CDRs  %6.0f k/s", (unsigned long long)records, (double)records / seconds / 1000);
-	if (all > 0)
-		fprintf(stderr, "  %3d %%", (int)(100 * done / all));
-	fputs("   ", stderr);
-	fflush(stderr);
-}
 
 /* ---- what is left behind ---- */
 
@@ -146,7 +124,7 @@ static enum err leave_dump(const struct options *o, const struct pipeline *p, co
 
 static enum err run(const struct options *o, struct pipeline *p, char **files, int file_cnt, struct err_text *why)
 {
-	struct progress progress = {.begun = mono_now(), .shown = mono_now(), .on = isatty(STDERR_FILENO)};
+	struct progress progress = progress_begin();
 	const struct replay_config config = {.partitions = o->partitions,
 					     .files = (const char *const *)files,
 					     .file_cnt = (size_t)file_cnt,
@@ -154,15 +132,14 @@ static enum err run(const struct options *o, struct pipeline *p, char **files, i
 					     .out = o->out,
 					     .until_ms = o->until_ms,
 					     .any_time = o->any_time,
-					     .progress = show_progress,
+					     .progress = progress_show,
 					     .progress_ctx = &progress};
 	struct replay *r = NULL;
 	enum err e = replay_open(p, &config, &r, why);
 	if (e)
 		return e;
 	e = replay_run(r, why);
-	if (progress.open)
-		fputs("\n", stderr);
+	progress_end(&progress);
 	if (!e)
 		e = leave_summary(o, r, why);
 	if (!e && o->dump)

@@ -84,21 +84,30 @@ static void say(struct turn *t, enum event_kind kind, const struct rule *rule, c
 
 /* ---- one alert ---- */
 
-static void earlier(int64_t candidate_ms, int64_t after_ms, int64_t *due_ms)
+static int64_t earlier(int64_t candidate_ms, int64_t after_ms, int64_t due_ms)
 {
-	if (candidate_ms > after_ms && candidate_ms < *due_ms)
-		*due_ms = candidate_ms;
+	return candidate_ms > after_ms && candidate_ms < due_ms ? candidate_ms : due_ms;
+}
+
+int64_t alert_tick(const struct rule *rule, int64_t since_ms, int64_t after_ms)
+{
+	return since_ms + ((after_ms - since_ms) / rule->interval_ms + 1) * rule->interval_ms;
+}
+
+int64_t alert_pending_due(const struct rule *rule, int64_t since_ms, int64_t after_ms)
+{
+	if (after_ms < since_ms)
+		after_ms = since_ms;
+	return earlier(since_ms + rule->for_ms, after_ms, alert_tick(rule, since_ms, after_ms));
 }
 
 /* Its next timer: behind what has fired, and the same however often it is asked before that. */
 static void set_due(struct turn *t, const struct rule *rule, struct alert *a)
 {
 	int64_t after_ms = t->fired_ms > a->since_ms ? t->fired_ms : a->since_ms;
-	int64_t due_ms = a->since_ms + ((after_ms - a->since_ms) / rule->interval_ms + 1) * rule->interval_ms;
-	if (!a->firing)
-		earlier(a->since_ms + rule->for_ms, after_ms, &due_ms);
-	else if (a->keep_ms != TIME_NONE)
-		earlier(a->keep_ms + rule->keep_ms, after_ms, &due_ms);
+	int64_t due_ms = a->firing ? alert_tick(rule, a->since_ms, after_ms) : alert_pending_due(rule, a->since_ms, after_ms);
+	if (a->firing && a->keep_ms != TIME_NONE)
+		due_ms = earlier(a->keep_ms + rule->keep_ms, after_ms, due_ms);
 	t->state->changed |= due_ms != a->due_ms;
 	a->due_ms = due_ms;
 }

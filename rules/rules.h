@@ -72,6 +72,19 @@ struct rules_choice {
  * step a rule has a fingerprint of its own, so alerts of two steps do not meet. Annotations name the values in force. It holds `r` as one more owner. ERR_LIMIT: too many rules or figures. */
 enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_t n, struct rules **out, struct err_text *why) MUST_CHECK;
 
+/* Conditions alone, for calibrate: no state, no alert, no event. After rules_try() the questions below are about this subject at this time, its figures
+ * as `f` has them; hours (`when`) and `exempt` count as part of a condition, an error is counted and is not true. */
+struct rules_scratch;
+struct rules_subject;
+void rules_try(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+	       const struct cdr *call, int64_t now_ms);
+/* The first rule on subjects of that kind from `from` on that is true; rules_cnt(): none. */
+uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from);
+bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i);
+/* When an alert of rule i that is pending since `since_ms` is evaluated by timer, time having passed up to `after_ms`. */
+int64_t rules_pending_due(const struct rules *r, uint32_t i, int64_t since_ms, int64_t after_ms);
+int64_t rules_for_ms(const struct rules *r, uint32_t i); /* so long it is pending */
+
 /* The value of one expression (rules_expressions). False: what CEL calls an error; `why` says which. A text is valid until the next value of this
  * set; a set of bare expressions belongs to one thread. */
 bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const struct cdr *call, struct value *out, struct err_text *why);

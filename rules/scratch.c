@@ -186,13 +186,12 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 		s->input.trunk = call->ingress_trunk;
 }
 
-/* The first rule that is true and whose gate is open; the count of rules if there is none. */
-static uint32_t first_true(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from)
 {
 	const struct chain *c = &r->chain[kind];
-	if (r->kind_cnt[kind] == 0)
+	if (r->kind_cnt[kind] == 0 || from >= r->cnt)
 		return r->cnt;
-	uint32_t i = chain_next(c, 0, &s->machine, &s->input, s->errors);
+	uint32_t i = chain_next(c, from, &s->machine, &s->input, s->errors);
 	while (i < r->cnt && !gate_open(s, &r->rules[i]))
 		i = chain_next(c, i + 1, &s->machine, &s->input, s->errors);
 	return i;
@@ -210,7 +209,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
 	if (subject->state_len == 0) {
-		first = first_true(s, r, subject->kind);
+		first = rules_try_next(s, r, subject->kind, 0);
 		if (first == r->cnt)
 			return;
 	}
@@ -296,4 +295,28 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.due_ms = state_due(t.state),
 	};
 	return ERR_OK;
+}
+
+/* ---- conditions alone ---- */
+
+void rules_try(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+	       const struct cdr *call, int64_t now_ms)
+{
+	use_rules(s, r);
+	set_input(s, subject, f, call, now_ms);
+}
+
+bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i)
+{
+	return rule_holds(s, r, i);
+}
+
+int64_t rules_pending_due(const struct rules *r, uint32_t i, int64_t since_ms, int64_t after_ms)
+{
+	return alert_pending_due(&r->rules[i], since_ms, after_ms);
+}
+
+int64_t rules_for_ms(const struct rules *r, uint32_t i)
+{
+	return r->rules[i].for_ms;
 }

@@ -48,6 +48,10 @@ void turn_say(struct turn *t, struct event *e);
 bool gate_open(const struct rules_scratch *s, const struct rule *r);
 /* Whether the rule's condition is true of s->input, and its gate is open; an error is counted and is not. */
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i);
+/* The timer of an alert that is pending or firing since `since_ms`: the next tick behind `after_ms`. */
+int64_t alert_tick(const struct rule *rule, int64_t since_ms, int64_t after_ms);
+/* The same of a pending one, whose `for` may run out before that. */
+int64_t alert_pending_due(const struct rule *rule, int64_t since_ms, int64_t after_ms);
 /* All rules from `first` on are evaluated. */
 void alerts_on_call(struct turn *t, uint32_t first);
 bool alerts_due(const struct turn *t, int64_t due_ms);
