@@ -35,6 +35,10 @@ char *event_id(const struct event *e, char out[EVENT_ID_BYTES]);
 /* Builds the message in `a`; `deployment` names the source. */
 void message_build(const struct event *e, const char *deployment, struct arena *a, struct message *out);
 
+/* "flags": [...], as it stands in the `number` event and in `state dump`. */
+struct json;
+void event_flags_write(struct json *j, const struct event_flag *flags, uint32_t n);
+
 /* The outbox entry: versioned bytes. Decoding borrows from `bytes`. */
 void message_encode(const struct message *m, struct buf *out);
 enum err message_decode(struct slice bytes, struct message *out) MUST_CHECK;
