@@ -32,7 +32,7 @@ static enum err dead_cdr(struct shard *s, uint32_t i, enum reason reason, struct
 
 enum found { FOUND, NOT_LOADED, DAMAGED };
 
-/* What keeps a record beyond its time: an episode, a firing alert. */
+/* What keeps a record beyond its time: an episode, an open flag, a firing alert. */
 static bool is_held(struct shard *s, const struct subject *sub)
 {
 	struct rules_view v;
@@ -40,7 +40,7 @@ static bool is_held(struct shard *s, const struct subject *sub)
 		.key = subject_key(sub), .kind = (enum subject_kind)sub->kind, .state = sub->state, .state_len = sub->state_len};
 	if (sub->state_len == 0)
 		return false;
-	return rules_view(s->scratch, s->rules, &rs, &v) != ERR_OK || v.phase != PHASE_ACTIVE || v.open_alert_cnt > 0;
+	return rules_view(s->scratch, s->rules, &rs, &v) != ERR_OK || rules_view_holds(&v);
 }
 
 /* By the shard's clock, or by `now_ms` if the clock is about to reach it; swept or not: the record counts as absent from that moment on. */
@@ -316,6 +316,35 @@ static enum err refuse_command(struct shard *s, const struct command *c, struct 
 			   why);
 }
 
+static struct event_flag flag_of(const struct command *c, int64_t time_ms)
+{
+	return (struct event_flag){.provider = c->provider, .carrier = c->carrier, .label = c->label, .by = c->by, .since_ms = time_ms};
+}
+
+/* Flags have no timers, and opening or closing one says nothing: the state is all that changes. */
+static void keep_flags(struct shard *s, struct subject *sub, const struct rules_subject *rs)
+{
+	if (rs->changed)
+		table_set_state(s->table, sub, rs->state, rs->state_len);
+}
+
+static enum rules_flagged open_flag(struct shard *s, struct subject *sub, const struct waiting_command *w)
+{
+	const struct event_flag flag = flag_of(&w->command, w->time_ms);
+	struct rules_subject rs = view_of(s, sub);
+	enum rules_flagged flagged = rules_on_flag(s->scratch, &rs, &flag);
+	keep_flags(s, sub, &rs);
+	return flagged;
+}
+
+static void run_clear(struct shard *s, struct subject *sub, const struct waiting_command *w)
+{
+	const struct event_flag match = flag_of(&w->command, w->time_ms);
+	struct rules_subject rs = view_of(s, sub);
+	rules_on_clear(s->scratch, &rs, &match);
+	keep_flags(s, sub, &rs);
+}
+
 /* A flag opened or a complaint: counted, and the rules are asked, at the later of its time and the number's clock. */
 static enum err run_flag(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
@@ -336,12 +365,20 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 {
 	const struct command *c = &w->command;
 	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	enum rules_flagged flagged = c->verb == COMMAND_FLAG ? open_flag(s, sub, w) : FLAG_OPENED;
+	if (flagged == FLAG_NO_ROOM)
+		return refuse_command(
+			s, c, SLICE_LIT("the number has as many open flags as a record holds (32, with 2 KiB of text): clear some"), why);
 	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
 	s->meta.counts.commands++;
+	if (flagged == FLAG_KNOWN)
+		return ERR_OK;
 	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_COMPLAINT)
 		return run_flag(s, sub, w, since_ms, why);
-	if (c->verb == COMMAND_CLEAR) /* `flags` counts what was opened; which flags are open is kept with disputes, later */
+	if (c->verb == COMMAND_CLEAR) {
+		run_clear(s, sub, w);
 		return ERR_OK;
+	}
 	struct rules_subject rs = view_of(s, sub);
 	figures_reset(s->figures, sub, w->time_ms);
 	set_outside(s, &rs);

@@ -2,6 +2,7 @@
 #include "app/dump.h"
 
 #include "sinks/json.h"
+#include "sinks/sinks.h"
 
 #include <stdlib.h>
 
@@ -75,7 +76,7 @@ static bool has_ended(struct dump *d, const struct subject *s, struct slice key,
 	if (s->state_len == 0)
 		return true;
 	rules_scratch_reset(d->scratch);
-	return rules_view(d->scratch, d->rules, &rs, &v) == ERR_OK && v.phase == PHASE_ACTIVE && v.open_alert_cnt == 0;
+	return rules_view(d->scratch, d->rules, &rs, &v) == ERR_OK && !rules_view_holds(&v);
 }
 
 void dump_add(struct dump *d, const struct subject *s, int64_t clock_ms)
@@ -172,9 +173,7 @@ static void write_view(struct json *j, const struct rules_view *v)
 	json_time(j, v->phase_since_ms);
 	json_key(j, "until");
 	json_time(j, v->until_ms);
-	json_key(j, "flags"); /* external flags come with their commands */
-	json_open(j, '[');
-	json_close(j, ']');
+	event_flags_write(j, v->open_flags, v->open_flag_cnt);
 	json_key(j, "open_alerts");
 	json_open(j, '[');
 	for (uint32_t i = 0; i < v->open_alert_cnt; i++)

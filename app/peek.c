@@ -21,6 +21,36 @@ bool deployment_read(struct slice mark, struct slice *topic, int32_t *partitions
 	return *partitions > 0;
 }
 
+/* The store remembers which topic this deployment reads: a renamed one would begin from nothing, in silence. */
+enum err deployment_claim(const struct pipeline *p, int32_t partitions_now, struct err_text *why)
+{
+	const struct settings *set = p->settings;
+	struct arena a;
+	struct slice now, topic;
+	int32_t partitions;
+	arena_init(&a, 512);
+	struct slice mark = deployment_mark(&a, set->topics.cdr, partitions_now);
+	enum err e = p->ops->claim(p->store, set->deployment, mark, &a, &now, why);
+	if (!e && !slice_eq(now, mark)) {
+		if (!deployment_read(now, &topic, &partitions))
+			e = err_set(why, ERR_CORRUPT, "the store's mark of the deployment %s cannot be read", set->deployment);
+		else if (!slice_is(topic, set->topics.cdr))
+			e = err_set(why, ERR_FOREIGN,
+				    "the deployment %s keeps the state of the topic " SLICE_FMT
+				    ", the configuration names %s: set topics.cdr back, or give "
+				    "the new topic a deployment name of its own",
+				    set->deployment, SLICE_ARG(topic), set->topics.cdr);
+		else
+			e = err_set(why, ERR_FOREIGN,
+				    "the topic %s has %d partitions, its state was made with %d: numbers would move between shards. Go "
+				    "back to %d partitions, or "
+				    "publish into a new topic of %d partitions and start a new deployment on it",
+				    set->topics.cdr, partitions_now, partitions, partitions, partitions_now);
+	}
+	arena_release(&a);
+	return e;
+}
+
 static enum err load_rules(struct peek *r, struct err_text *why)
 {
 	struct buf problems = {0};

@@ -4,6 +4,7 @@
 #define RINGFENCE_APP_PEEK_H
 
 #include "app/meta.h"
+#include "app/pipeline.h"
 #include "app/settings.h"
 #include "rules/rules.h"
 
@@ -27,5 +28,7 @@ enum err peek_shard(const struct peek *r, int32_t partition, struct store_shard 
 /* What `claim` keeps of a deployment: its CDR topic and partition count. */
 struct slice deployment_mark(struct arena *a, const char *topic, int32_t partitions);
 bool deployment_read(struct slice mark, struct slice *topic, int32_t *partitions);
+/* Leaves that mark in the store, or finds the one that is there to be another: ERR_FOREIGN. `partitions_now`: of the CDR topic. */
+enum err deployment_claim(const struct pipeline *p, int32_t partitions_now, struct err_text *why) MUST_CHECK;
 
 #endif

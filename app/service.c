@@ -14,7 +14,7 @@
 #define AWAY_PAUSE_MS 1000
 #define KAFKA_WAIT_MS 10000
 #define GHOST_S 60 /* longer than a session lasts by default */
-#define ALONE_S 30 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
+#define ALONE_S 10 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
 
 struct service {
 	struct settings *set;
@@ -91,16 +91,16 @@ static enum err open_store(struct service *s, struct err_text *why)
 }
 
 /* One of Ringfence's own topics: made if it is missing. `count`: the partitions it must have, 0: any. */
-static enum err own_topic(const struct settings *set, rd_kafka_t *rk, const char *topic, int32_t count, int32_t make, bool compact,
-			  struct err_text *why)
+static enum err own_topic(const struct settings *set, rd_kafka_t *rk, const char *topic, int32_t count, int32_t make,
+			  const struct kafka_topic *kind, struct err_text *why)
 {
 	int32_t have = 0;
 	enum err e = kafka_partition_count(rk, topic, KAFKA_WAIT_MS, &have, why);
 	if (!e && have == 0 && !set->topics.create)
 		return err_set(why, ERR_CONFIG, "the topic %s does not exist, and topics.create is false: make it with %d partitions%s",
-			       topic, make, compact ? " and cleanup.policy=compact" : "");
+			       topic, make, kind->compact ? " and cleanup.policy=compact" : "");
 	if (!e && have == 0) {
-		e = kafka_topic_create(rk, topic, make, compact, KAFKA_WAIT_MS, why);
+		e = kafka_topic_create(rk, topic, make, kind, KAFKA_WAIT_MS, why);
 		if (!e)
 			log_info("app", "made the topic %s with %d partitions", topic, make);
 		have = make;
@@ -129,11 +129,16 @@ static enum err count_partitions(struct service *s, rd_kafka_t *rk, struct err_t
 static enum err check_topics(struct service *s, rd_kafka_t *rk, struct err_text *why)
 {
 	const struct settings *set = s->set;
-	enum err e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, false, why);
+	static const struct kafka_topic plain = {0};
+	enum err e = own_topic(set, rk, set->topics.control, s->partitions, s->partitions, &plain, why);
 	if (!e)
-		e = own_topic(set, rk, set->topics.relay, s->partitions, s->partitions, false, why);
-	for (int t = 0; t < TOPIC_CNT && !e; t++)
-		e = own_topic(set, rk, set->topics.out.name[t], 0, s->partitions, t == TOPIC_NUMBERS, why);
+		e = own_topic(set, rk, set->topics.relay, s->partitions, s->partitions, &plain, why);
+	for (int t = 0; t < TOPIC_CNT && !e; t++) {
+		/* a dead letter is a whole record with headers */
+		const struct kafka_topic kind = {.compact = t == TOPIC_NUMBERS,
+						 .max_bytes = t == TOPIC_DEAD_LETTERS ? SINK_MESSAGE_BYTES : 0};
+		e = own_topic(set, rk, set->topics.out.name[t], 0, s->partitions, &kind, why);
+	}
 	return e;
 }
 
@@ -172,36 +177,6 @@ static enum err check_alone(const struct service *s, rd_kafka_t *rk, struct err_
 	return e;
 }
 
-/* The store remembers which topic this deployment reads: a renamed one would begin from nothing, in silence. */
-static enum err claim_deployment(struct service *s, struct err_text *why)
-{
-	const struct settings *set = s->set;
-	struct arena a;
-	struct slice now, topic;
-	int32_t partitions;
-	arena_init(&a, 512);
-	struct slice mark = deployment_mark(&a, set->topics.cdr, s->partitions);
-	enum err e = s->pipe.ops->claim(s->pipe.store, set->deployment, mark, &a, &now, why);
-	if (!e && !slice_eq(now, mark)) {
-		if (!deployment_read(now, &topic, &partitions))
-			e = err_set(why, ERR_CORRUPT, "the store's mark of the deployment %s cannot be read", set->deployment);
-		else if (!slice_is(topic, set->topics.cdr))
-			e = err_set(why, ERR_FOREIGN,
-				    "the deployment %s keeps the state of the topic " SLICE_FMT
-				    ", the configuration names %s: set topics.cdr back, or give "
-				    "the new topic a deployment name of its own",
-				    set->deployment, SLICE_ARG(topic), set->topics.cdr);
-		else
-			e = err_set(why, ERR_FOREIGN,
-				    "the topic %s has %d partitions, its state was made with %d: numbers would move between shards. Go "
-				    "back to %d partitions, or "
-				    "publish into a new topic of %d partitions and start a new deployment on it",
-				    set->topics.cdr, s->partitions, partitions, partitions, s->partitions);
-	}
-	arena_release(&a);
-	return e;
-}
-
 static enum err look_at_kafka(struct service *s, struct err_text *why)
 {
 	rd_kafka_conf_t *conf;
@@ -216,7 +191,7 @@ static enum err look_at_kafka(struct service *s, struct err_text *why)
 	}
 	e = count_partitions(s, rk, why);
 	if (!e)
-		e = claim_deployment(s, why);
+		e = deployment_claim(&s->pipe, s->partitions, why);
 	if (!e)
 		e = check_topics(s, rk, why);
 	if (!e)
@@ -243,6 +218,7 @@ struct sums {
 	uint64_t records, subjects, outbox, fenced, paused, commit_us;
 	int64_t lag, behind_ms;
 	uint32_t shards;
+	bool blind;
 };
 
 static void sum_up(const struct service *s, struct sums *out)
@@ -257,6 +233,7 @@ static void sum_up(const struct service *s, struct sums *out)
 		out->paused += w->paused;
 		out->lag += w->lag;
 		out->shards += w->shards;
+		out->blind = out->blind || w->blind;
 		out->commit_us = w->commit_us > out->commit_us ? w->commit_us : out->commit_us;
 		out->behind_ms = w->behind_ms > out->behind_ms ? w->behind_ms : out->behind_ms;
 	}
@@ -265,15 +242,18 @@ static void sum_up(const struct service *s, struct sums *out)
 static void status_line(struct service *s)
 {
 	struct sums sums;
-	char behind[TIME_TEXT_BYTES];
+	char behind[TIME_TEXT_BYTES], lag[24];
 	double seconds = mono_seconds_since(s->status_at);
 	if (s->config.quiet || s->set->run.status_ms == 0 || seconds * 1000 < (double)s->set->run.status_ms)
 		return;
 	sum_up(s, &sums);
+	/* of a partition that pauses nobody asks how far it is: no figure is better than one that leaves it out */
+	snprintf(lag, sizeof lag, "%lld", (long long)sums.lag);
 	log_info("app",
-		 "status rate=%.0f/s lag=%lld subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu",
-		 (double)(sums.records - s->status_records) / seconds, (long long)sums.lag, (unsigned long long)sums.subjects,
-		 (double)sums.commit_us / 1000, (unsigned long long)sums.outbox, duration_format(sums.behind_ms / 1000 * 1000, behind),
+		 "status rate=%.0f/s lag=%s subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu",
+		 (double)(sums.records - s->status_records) / seconds, sums.blind ? "unknown" : lag, (unsigned long long)sums.subjects,
+		 (double)sums.commit_us / 1000, (unsigned long long)sums.outbox, 
+		 sums.blind ? "unknown" : duration_format(sums.behind_ms / 1000 * 1000, behind),
 		 sums.shards, s->partitions, (unsigned long long)sums.paused, (unsigned long long)sums.fenced);
 	s->status_at = mono_now();
 	s->status_records = sums.records;

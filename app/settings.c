@@ -228,6 +228,13 @@ static void check_topics(struct check *c)
 	}
 }
 
+static void check_store(struct check *c)
+{
+	struct err_text why;
+	if (store_config_check(&c->s->store, &why))
+		config_problem(c->file, "state.redis.url", &c->problems, "%s", why.text);
+}
+
 static void check_properties(struct check *c)
 {
 	const struct config_pairs *p = &c->s->kafka.properties;
@@ -350,6 +357,7 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 	if (!e) { /* after problems, values may be missing */
 		check_sizes(&c);
 		check_topics(&c);
+		check_store(&c);
 		check_properties(&c);
 		check_policy(&c);
 		check_lists(&c);

@@ -326,15 +326,18 @@ const struct meta *shard_committed(const struct shard *s)
 enum err shard_start(struct shard *s, int64_t cdr_next, int64_t control_next, int64_t relay_next, struct err_text *why)
 {
 	struct meta *m = &s->meta;
-	/* A position that went back is another topic of the same name: its copies must not be taken for those of the old one. */
-	bool other = m->topic_id == 0 || (m->cdr_next != TIME_NONE && cdr_next < m->cdr_next);
-	if (other)
-		m->topic_id = hash64(m->id, COMMIT_ID_BYTES, m->epoch) | 1;
+	/* Of names alone, so that a shard whose state is lost sends what it sent before under the same source. A position that went back is another topic of
+	 * the same name: its copies must not be taken for those of the old one. */
+	bool first = m->topic_id == 0, back = m->cdr_next != TIME_NONE && cdr_next < m->cdr_next;
+	if (first)
+		m->topic_id = hash64(m->topic.p, m->topic.len, hash64(m->deployment.p, m->deployment.len, 0)) | 1;
+	if (back)
+		m->topic_id = hash64(&m->topic_id, sizeof m->topic_id, 0) | 1;
 	m->cdr_next = cdr_next;
 	m->control_next = control_next;
 	m->relay_next = relay_next;
 	s->control_read = control_next;
-	if (!other)
+	if (!first && !back)
 		return ERR_OK;
 	/* Stored before the first copy goes out with it: who takes the shard from us sends the same copies again, and they must be known as the same. */
 	struct slice found;

@@ -2,7 +2,7 @@
 /* The sweep of records that ended (DESIGN section 7, "Expiry").
  *
  * Each stored record stands in the list of the day on which it may end: 38 days after its last call. A list whose day has passed by the shard's clock is
- * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, a firing alert) moves to a later list. A record that ended
+ * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, an open flag, a firing alert) moves to a later list. A record that ended
  * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year. */
 #include "app/shard.h"
 

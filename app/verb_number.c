@@ -18,7 +18,7 @@ static const char help[] =
 	"\n"
 	"NUMBER is E.164, as in +15551230000.\n"
 	"\n"
-	"  show         the number as stored: lifetime, phase, open alerts, and its figures over 1h, 24h, 7d and 31d, as JSON\n"
+	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, as JSON\n"
 	"  quarantine   puts the number to rest, whatever the rules say\n"
 	"  release      ends its quarantine: back to active\n"
 	"\n"

@@ -48,12 +48,12 @@ static int run(const char *config, bool accept_gap)
 	struct arena a;
 	struct settings set;
 	struct err_text why;
+	catch_signals();
 	arena_init(&a, 16 << 10);
 	enum err e = settings_load(config, &a, &set);
 	if (!e) {
 		const struct service_config c = {.accept_gap = accept_gap, .stop = &stop, .reload = &reload};
 		log_init((enum log_level)set.log.level, set.log.mask_numbers);
-		catch_signals();
 		e = service_run(&set, &c, &why);
 		if (e)
 			verb_fail(e, &why);

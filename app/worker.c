@@ -8,6 +8,7 @@
  *   assigned. Meanwhile nothing of it is read: librdkafka's queue bound is the memory bound. A fatal error ends the worker and the process. */
 #include "app/worker.h"
 
+#include "app/peek.h"
 #include "base/log.h"
 #include "ingest/source_kafka.h"
 
@@ -27,6 +28,7 @@ struct slot { /* a partition that the group gave us */
 	struct shard *shard; /* NULL: not taken yet */
 	struct mono_time take_at;
 	int64_t pause_ms;
+	int64_t knew;              /* position of the next CDR when we last had the shard; TIME_NONE: never */
 	bool away;                 /* said once, and once again when it is back */
 	rd_kafka_message_t **held; /* the batch's bytes */
 	size_t held_cnt;
@@ -117,6 +119,8 @@ static void drop(struct worker *w, struct slot *s)
 {
 	if (!s->shard)
 		return;
+	if (shard_committed(s->shard)->cdr_next != TIME_NONE)
+		s->knew = shard_committed(s->shard)->cdr_next;
 	sink_kafka_forget(w->sink, shard_owner(s->shard));
 	sink_relay_forget(w->relay, shard_owner(s->shard));
 	shard_drop(s->shard);
@@ -134,7 +138,7 @@ static void on_given(void *ctx, int32_t partition)
 	if (!s) {
 		w->slots = mem_realloc(w->slots, (w->slot_cnt + 1) * sizeof *w->slots);
 		s = &w->slots[w->slot_cnt++];
-		*s = (struct slot){.partition = partition};
+		*s = (struct slot){.partition = partition, .knew = TIME_NONE};
 		s->held = mem_alloc((size_t)w->pipe->settings->run.batch_records * sizeof(rd_kafka_message_t *));
 	}
 	s->mine = true;
@@ -154,6 +158,7 @@ static void follow(struct worker *w, const struct slot *s)
 static void on_taken(void *ctx, int32_t partition, bool lost)
 {
 	struct worker *w = ctx;
+	const struct settings *set = w->pipe->settings;
 	for (size_t i = 0; i < w->slot_cnt; i++) {
 		struct slot *s = &w->slots[i];
 		struct err_text why;
@@ -163,7 +168,13 @@ static void on_taken(void *ctx, int32_t partition, bool lost)
 		if (s->shard && !lost && pipeline_idle(s->shard, false, wall_now(), &why) == ERR_OK)
 			follow(w, s);
 		drop(w, s);
-		log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
+		if (set->store.kind == STORE_REDIS || atomic_load(w->config.stop))
+			log_info("app", "gave up partition %d%s", partition, lost ? " (lost)" : "");
+		else
+			log_warn("app",
+				 "gave up partition %d%s: if not to another worker of this process, somebody has joined the group %s, and "
+				 "the store of this process is its own",
+				 partition, lost ? " (lost)" : "", set->kafka.group);
 	}
 }
 
@@ -188,10 +199,31 @@ static enum err setback(struct worker *w, struct slot *s, enum err e, struct err
 	return ERR_OK;
 }
 
+/* A shard without state. If this process knew one, the store has lost it while we ran: its mark of the deployment too, which is left again; and what
+ * `kafka.start: latest` would then pass over is never passed over in silence. */
+static enum err take_fresh(struct worker *w, struct slot *s, struct err_text *why)
+{
+	const struct settings *set = w->pipe->settings;
+	if (s->knew == TIME_NONE)
+		return ERR_OK;
+	if (set->kafka.start == KAFKA_LATEST && !w->config.accept_gap)
+		return err_set(why, ERR_GAP,
+			       "%s:%d: the store has lost the state, which stood at offset %lld, and kafka.start is latest: what was produced "
+			       "since would be passed over. "
+			       "Bring the state back, or set kafka.start: earliest to count everything again, or go on from now with "
+			       "--accept-gap",
+			       set->topics.cdr, s->partition, (long long)s->knew);
+	log_error("app", "partition %d: the store has lost the state, which stood at offset %lld: it begins again at the %s", s->partition,
+		  (long long)s->knew, set->kafka.start == KAFKA_LATEST ? "end" : "first record that the topic still has");
+	return deployment_claim(w->pipe, w->config.partitions, why);
+}
+
 static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 {
 	const struct settings *set = w->pipe->settings;
 	enum err e = shard_take(w->pipe, &w->outlet, s->partition, w->config.partitions, &s->shard, why);
+	if (!e && shard_meta(s->shard)->cdr_next == TIME_NONE)
+		e = take_fresh(w, s, why);
 	if (!e) {
 		const struct meta *m = shard_meta(s->shard);
 		int64_t first = set->kafka.start == KAFKA_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
@@ -412,10 +444,12 @@ static void publish(struct worker *w)
 	uint64_t applied = 0, subjects = 0, outbox = 0, paused = 0;
 	int64_t lag = 0, behind = 0, now = wall_now().ms;
 	uint32_t shards = 0;
+	bool blind = false;
 	double commit_ms = 0;
 	for (size_t i = 0; i < w->slot_cnt; i++) {
 		struct shard *s = w->slots[i].shard;
 		paused += w->slots[i].mine && !s;
+		blind = blind || (w->slots[i].mine && !s);
 		if (!s)
 			continue;
 		const struct meta *m = shard_meta(s);
@@ -436,6 +470,7 @@ static void publish(struct worker *w)
 	w->status.outbox = outbox;
 	w->status.paused = paused;
 	w->status.lag = lag;
+	w->status.blind = blind;
 	w->status.behind_ms = behind;
 	w->status.commit_us = (uint64_t)(commit_ms * 1000);
 	w->status.shards = shards;

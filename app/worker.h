@@ -12,6 +12,7 @@ struct worker_status {
 	_Atomic int64_t lag, behind_ms; /* behind_ms: wall time - event time of the newest CDR, the largest of its shards */
 	_Atomic uint64_t commit_us;     /* the slowest of the last commits */
 	_Atomic uint32_t shards;
+	_Atomic bool blind; /* a partition of ours has no shard at the moment: lag and behind are those of the others */
 };
 
 struct worker_config {

@@ -287,11 +287,15 @@ enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms
 	return err ? err_set(why, topic_error(err), "kafka: partitions of %s: %s", topic, rd_kafka_err2str(err)) : ERR_OK;
 }
 
-static rd_kafka_NewTopic_t *new_topic(const char *topic, int32_t partitions, bool compact, char *text, size_t size)
+static rd_kafka_NewTopic_t *new_topic(const char *topic, int32_t partitions, const struct kafka_topic *kind, char *text, size_t size)
 {
 	rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions, -1, text, size);
-	if (t && compact)
+	char bytes[24];
+	snprintf(bytes, sizeof bytes, "%lld", (long long)kind->max_bytes);
+	if (t && kind->compact)
 		(void)rd_kafka_NewTopic_set_config(t, "cleanup.policy", "compact");
+	if (t && kind->max_bytes)
+		(void)rd_kafka_NewTopic_set_config(t, "max.message.bytes", bytes);
 	return t;
 }
 
@@ -311,10 +315,11 @@ static enum err creation_result(const char *topic, rd_kafka_event_t *event, stru
 	return err_set(why, topic_error(err), "kafka: making the topic %s: %s", topic, said ? said : rd_kafka_err2str(err));
 }
 
-enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms, struct err_text *why)
+enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, const struct kafka_topic *kind, int timeout_ms,
+			    struct err_text *why)
 {
 	char text[256] = "";
-	rd_kafka_NewTopic_t *t = new_topic(topic, partitions, compact, text, sizeof text);
+	rd_kafka_NewTopic_t *t = new_topic(topic, partitions, kind, text, sizeof text);
 	if (!t)
 		return err_set(why, ERR_CONFIG, "kafka: the topic %s cannot be made: %s", topic, text);
 	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);

@@ -50,8 +50,12 @@ void kafka_consumer_end(rd_kafka_t *rk, bool left, bool assigned);
  *
  * Partition count of a topic; 0 if it does not exist. Asking does not make it. */
 enum err kafka_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms, int32_t *count, struct err_text *why) MUST_CHECK;
-/* Makes a topic (replication factor -1: the broker's default); `compact` sets cleanup.policy. An existing one is fine. */
-enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, bool compact, int timeout_ms,
+struct kafka_topic {
+	bool compact;      /* cleanup.policy */
+	int64_t max_bytes; /* max.message.bytes; 0: the broker's default */
+};
+/* Makes a topic (replication factor -1: the broker's default). An existing one is fine. */
+enum err kafka_topic_create(rd_kafka_t *rk, const char *topic, int32_t partitions, const struct kafka_topic *kind, int timeout_ms,
 			    struct err_text *why) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "ingest/ingest.h"
+#include "schemas/event.h"
 
 #include <cjson/cJSON.h>
 
@@ -78,6 +79,23 @@ static bool has_escaped_nul(struct slice s)
 	return memmem(s.p, s.len, "\\u0000", 6) != NULL;
 }
 
+/* What a record keeps of a flag is bounded. */
+static void check_flag(struct command *c, struct arena *a)
+{
+	const struct {
+		const char *name;
+		uint32_t len, max;
+	} texts[] = {{"provider", c->provider.len, FLAG_PROVIDER_MAX},
+		     {"carrier", c->carrier.len, FLAG_CARRIER_MAX},
+		     {"label", c->label.len, FLAG_LABEL_MAX},
+		     {"by", c->verb == COMMAND_FLAG ? c->by.len : 0, FLAG_BY_MAX}};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts && c->reason == REASON_OK; i++)
+		if (texts[i].len > texts[i].max) {
+			c->reason = REASON_BAD_COMMAND;
+			c->why = arena_printf(a, "'%s' of a flag must be a text of at most %u bytes", texts[i].name, texts[i].max);
+		}
+}
+
 static void read_fields(const cJSON *o, struct command *c, struct arena *a)
 {
 	c->id = text_of(o, "id", c, a);
@@ -104,6 +122,8 @@ static void read_fields(const cJSON *o, struct command *c, struct arena *a)
 	c->remove = flag_of(o, "remove");
 	if (c->verb == COMMAND_CONTACT && c->remove == flag_of(o, "add"))
 		refuse(c, a, "'contact' needs either 'add' or 'remove'");
+	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_CLEAR)
+		check_flag(c, a);
 }
 
 void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *c)

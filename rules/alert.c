@@ -123,7 +123,8 @@ static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a
 	a->said_ms = at_ms;
 	t->state->changed = true;
 	say(t, EVENT_ALERT_RAISED, rule, a, at_ms);
-	/* ACTION_FLAG: a later part opens the flag here and clears it in resolve() */
+	if (rule->action == ACTION_FLAG && !rule->shadow)
+		flag_on_raised(t, rule, at_ms);
 	if (rule->action == ACTION_QUARANTINE && !rule->shadow && !t->trigger) {
 		t->trigger = rule;
 		t->trigger_ms = at_ms;
@@ -133,6 +134,7 @@ static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a
 static void resolve(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
 {
 	say(t, EVENT_ALERT_RESOLVED, rule, a, at_ms);
+	flag_on_resolved(t, a);
 	state_close(t->state, a);
 }
 

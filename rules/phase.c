@@ -12,7 +12,7 @@
  * that. The episode counts up at every way into rest and stays in the record for good.
  *
  * PLACES. Aging (a first phase), the judging of calls (violations, contacts, caps of the day), advisories at the gate and at the end of a 7-day
- * block, numbers that are not managed, and flags come with a later part: a function of their own here, a section of their own in the state. */
+ * block, and numbers that are not managed come with a later part: a function of their own here, a section of their own in the state. */
 #include "rules/turn.h"
 
 static int64_t duration_of(const struct rules_config *c, enum phase p)
@@ -55,6 +55,8 @@ void phase_describe(const struct turn *t, struct event *out)
 		.health = -1,
 		.open_alerts = names,
 		.open_alert_cnt = state_firing(t->state, names),
+		.flags = flags_copy(t),
+		.flag_cnt = t->state->flag_cnt,
 	};
 	for (uint32_t i = 0; i < out->number.open_alert_cnt; i++) /* the record's bytes may go before the event does */
 		names[i] = arena_copy(&t->s->arena, names[i]);
@@ -127,7 +129,8 @@ bool phase_on_release(struct turn *t, struct slice note)
 	return true;
 }
 
-/* Health is not known yet, which passes if there was no breach in the last 30 days; breaches are not known yet either, nor are flags. */
+/* Health is not known yet, which passes if there was no breach in the last 30 days; breaches are not known yet either. Open flags are (t->state); they
+ * bar the gate from when there is an advisory that says so and a timer that asks again. */
 static bool gate_passes(const struct turn *t)
 {
 	(void)t;

@@ -154,9 +154,10 @@ void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
 /* Since the scratch was made. */
 struct rules_counts {
-	uint64_t not_opened; /* alerts, because the subject had too many */
-	uint64_t unreadable; /* sections of state */
-	uint64_t held_back;  /* by the limit of a group: tries to raise an alert, which stays pending */
+	uint64_t not_opened;  /* alerts, because the subject had too many */
+	uint64_t not_flagged; /* flags of rules, because the subject had too many */
+	uint64_t unreadable;  /* sections of state */
+	uint64_t held_back;   /* by the limit of a group: tries to raise an alert, which stays pending */
 };
 const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
 /* How often rule i ended in what CEL calls an error since this rule set came. */
@@ -183,6 +184,13 @@ struct rules_command {
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
 		      const struct rules_command *c);
 
+/* A flag on a number, by command: opened if it is not open. Its texts are within FLAG_..._MAX, absent is empty. Only FLAG_OPENED changes the subject.
+ * A section that cannot be read has no room. Evaluates no rule: whoever counts the flag asks them afterwards. */
+enum rules_flagged { FLAG_OPENED, FLAG_KNOWN /* it is open already */, FLAG_NO_ROOM /* too many are open */ };
+enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag);
+/* The open flags that match are closed; a text that is absent (p == NULL) matches any. subject->changed says whether there were some. */
+void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
+
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
 bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out);
 
@@ -193,8 +201,16 @@ struct rules_view {
 	int64_t phase_since_ms, until_ms; /* TIME_NONE: active from the start; no end */
 	const struct slice *open_alerts;  /* names, sorted; borrowed from the scratch */
 	uint32_t open_alert_cnt;
+	const struct event_flag
+		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
+	uint32_t open_flag_cnt;
 	int64_t due_ms;
 };
+/* What keeps the record of a silent subject beyond its time (DESIGN section 7, "Expiry"): an episode, a firing alert, an open flag. */
+static inline bool rules_view_holds(const struct rules_view *v)
+{
+	return v->phase != PHASE_ACTIVE || v->open_alert_cnt > 0 || v->open_flag_cnt > 0;
+}
 enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct rules_view *out) MUST_CHECK;
 
 #endif

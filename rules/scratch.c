@@ -262,6 +262,27 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 	return applies;
 }
 
+enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag)
+{
+	struct turn t = {.s = s, .subject = subject};
+	subject->changed = false;
+	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
+		return FLAG_NO_ROOM;
+	enum rules_flagged flagged = flag_on_open(&t, flag);
+	turn_end(&t, subject);
+	return flagged;
+}
+
+void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match)
+{
+	struct turn t = {.s = s, .subject = subject};
+	subject->changed = false;
+	if (subject->state_len == 0 || !turn_begin(&t))
+		return;
+	state_flag_close(t.state, match);
+	turn_end(&t, subject);
+}
+
 bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out)
 {
 	struct turn t = {.s = s, .subject = subject};
@@ -292,6 +313,8 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.until_ms = t.state->phase.until_ms,
 		.open_alerts = s->names,
 		.open_alert_cnt = state_firing(t.state, s->names),
+		.open_flags = t.state->flags,
+		.open_flag_cnt = t.state->flag_cnt,
 		.due_ms = state_due(t.state),
 	};
 	return ERR_OK;

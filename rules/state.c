@@ -9,15 +9,22 @@
  *   type 2  alerts   count (varint); of each: name, fingerprint (8), flags (1 byte: 1 firing, 2 shadow, 4 condition is false, 8 rule is gone),
  *                    severity, since (zig-zag), then as varints behind since: due, said if firing, condition false since, rule gone since
  *
+ *   type 3  flags    count (varint); of each: provider, carrier, label, by, since (zig-zag)
+ *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
  *   01                                                                 version
  *   01 9300  02 01 80dddb01 03 80d08fa59863 80f085cd9e63               rest, episode 1, 1 h, since and until
  *   02 a000  01 04 "Many" 8877665544332211 01 04 "high" 80d08fa59863 e0a712 00
  *
- * GUARANTEES. Equal states give equal bytes. Any bytes either decode to a state that holds together (alerts sorted, none twice, times in order)
- * or are refused. A section takes at most STATE_BYTES_MAX: an alert is opened only if it has room even when each of its times takes the most
- * bytes that it can in 100 years; so names of 17 bytes (with the severity) allow ALERTS_MAX, longer ones fewer. */
+ * and a flag, behind these (48 bytes):
+ *
+ *   03 ad00  01 04 "Hiya" 08 "T-Mobile" 09 "Spam Risk" 08 "reporter" 80d08fa59863
+ *
+ * GUARANTEES. Equal states give equal bytes. Any bytes either decode to a state that holds together (alerts and flags sorted, none twice, times in
+ * order) or are refused. A section takes at most STATE_BYTES_MAX: an alert is opened only if it has room even when each of its times takes the most
+ * bytes that it can in 100 years; so names of 17 bytes (with the severity) allow ALERTS_MAX, longer ones fewer. Flags take at most
+ * FLAGS_BYTES_MAX of that, so no number of them keeps rules from raising alerts: FLAGS_OPEN_MAX of them if their texts have 49 bytes each. */
 #include "rules/state.h"
 
 #include <assert.h>
@@ -25,8 +32,9 @@
 #define STATE_VERSION 1
 #define PHASE_BYTES_MAX 64 /* of the phase section and all heads */
 #define ALERT_BYTES 46     /* of an alert less its name and severity */
+#define FLAG_BYTES 15      /* of a flag less its texts: their lengths (two bytes for the label), the time */
 
-enum section { SECTION_PHASE = 1, SECTION_ALERTS };
+enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS };
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
 enum { ALERT_FIRING = 1, ALERT_SHADOW = 2, ALERT_FALSE = 4, ALERT_GONE = 8 };
 
@@ -37,6 +45,7 @@ static void state_init(struct state *s)
 {
 	s->phase = (struct phase_state){.phase = PHASE_ACTIVE, .since_ms = TIME_NONE, .until_ms = TIME_NONE, .hold_ms = TIME_NONE};
 	s->alert_cnt = s->open_cnt = 0;
+	s->flag_cnt = s->flag_bytes = 0;
 	s->room_bytes = STATE_BYTES_MAX - PHASE_BYTES_MAX;
 	s->changed = false;
 }
@@ -50,6 +59,18 @@ static int alert_order(const struct alert *x, const struct alert *y)
 {
 	int c = slice_cmp(x->name, y->name);
 	return c ? c : (x->fingerprint > y->fingerprint) - (x->fingerprint < y->fingerprint);
+}
+
+static uint32_t flag_bytes(const struct event_flag *f)
+{
+	return FLAG_BYTES + f->provider.len + f->carrier.len + f->label.len + f->by.len;
+}
+
+static int flag_order(const struct event_flag *x, const struct event_flag *y)
+{
+	int c = slice_cmp(x->provider, y->provider);
+	c = c ? c : slice_cmp(x->carrier, y->carrier);
+	return c ? c : slice_cmp(x->label, y->label);
 }
 
 /* Active from the start: not stored. */
@@ -140,6 +161,49 @@ static void decode_alerts(struct reader *r, struct state *s)
 	s->open_cnt = s->alert_cnt;
 }
 
+static void decode_flag(struct reader *r, struct event_flag *f)
+{
+	f->provider = reader_slice(r);
+	f->carrier = reader_slice(r);
+	f->label = reader_slice(r);
+	f->by = reader_slice(r);
+	f->since_ms = reader_zigzag(r);
+	if (f->provider.len > FLAG_PROVIDER_MAX || f->carrier.len > FLAG_CARRIER_MAX || f->label.len > FLAG_LABEL_MAX ||
+	    f->by.len > FLAG_BY_MAX)
+		r->bad = true;
+}
+
+/* Of one more flag. */
+static bool flag_fits(const struct state *s, const struct event_flag *f)
+{
+	uint32_t takes = flag_bytes(f);
+	return s->flag_cnt < FLAGS_OPEN_MAX && s->flag_bytes + takes <= FLAGS_BYTES_MAX && takes <= s->room_bytes;
+}
+
+static void flag_insert(struct state *s, uint32_t at, const struct event_flag *f)
+{
+	memmove(&s->flags[at + 1], &s->flags[at], (s->flag_cnt - at) * sizeof *f);
+	s->flags[at] = *f;
+	s->flag_cnt++;
+	s->flag_bytes += flag_bytes(f);
+	s->room_bytes -= flag_bytes(f);
+}
+
+static void decode_flags(struct reader *r, struct state *s)
+{
+	uint64_t n = reader_varint(r);
+	if (n == 0 || n > FLAGS_OPEN_MAX)
+		r->bad = true;
+	while (s->flag_cnt < n && !r->bad) {
+		struct event_flag f;
+		decode_flag(r, &f);
+		if (r->bad || !flag_fits(s, &f) || (s->flag_cnt > 0 && flag_order(&s->flags[s->flag_cnt - 1], &f) >= 0))
+			r->bad = true;
+		else
+			flag_insert(s, s->flag_cnt, &f);
+	}
+}
+
 /* The head of a section as section_begin and section_end write it, so that what is read never grows when it is written. */
 static struct reader read_section(struct reader *r, uint8_t *type)
 {
@@ -171,6 +235,8 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 			decode_phase(&in, &s->phase);
 		else if (type == SECTION_ALERTS && type > last)
 			decode_alerts(&in, s);
+		else if (type == SECTION_FLAGS && type > last)
+			decode_flags(&in, s);
 		else
 			r.bad = true;
 		r.bad = r.bad || in.bad || reader_left(&in) > 0;
@@ -241,10 +307,25 @@ static void encode_alert(const struct alert *a, struct buf *out)
 		put_behind(out, a->since_ms, a->gone_ms);
 }
 
+static void encode_flags(const struct state *s, struct buf *out)
+{
+	size_t at = section_begin(out, SECTION_FLAGS);
+	buf_put_varint(out, s->flag_cnt);
+	for (uint32_t i = 0; i < s->flag_cnt; i++) {
+		const struct event_flag *f = &s->flags[i];
+		buf_put_slice(out, f->provider);
+		buf_put_slice(out, f->carrier);
+		buf_put_slice(out, f->label);
+		buf_put_slice(out, f->by);
+		buf_put_zigzag(out, f->since_ms);
+	}
+	section_end(out, at);
+}
+
 void state_encode(const struct state *s, struct buf *out)
 {
 	size_t from = out->len;
-	if (phase_plain(&s->phase) && s->alert_cnt == 0)
+	if (phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0)
 		return;
 	buf_put_u8(out, STATE_VERSION);
 	if (!phase_plain(&s->phase))
@@ -256,6 +337,8 @@ void state_encode(const struct state *s, struct buf *out)
 			encode_alert(&s->alerts[i], out);
 		section_end(out, at);
 	}
+	if (s->flag_cnt)
+		encode_flags(s, out);
 	assert(out->len - from <= STATE_BYTES_MAX);
 	(void)from;
 }
@@ -300,6 +383,46 @@ void state_settle(struct state *s)
 		s->alerts[at] = a;
 	}
 }
+
+/* ---- flags ---- */
+
+bool state_flag_open(struct state *s, const struct event_flag *flag)
+{
+	uint32_t at = 0;
+	while (at < s->flag_cnt && flag_order(&s->flags[at], flag) < 0)
+		at++;
+	if (at < s->flag_cnt && flag_order(&s->flags[at], flag) == 0)
+		return true;
+	if (!flag_fits(s, flag))
+		return false;
+	flag_insert(s, at, flag);
+	s->changed = true;
+	return true;
+}
+
+static bool text_matches(struct slice wanted, struct slice text)
+{
+	return !wanted.p || slice_eq(wanted, text);
+}
+
+void state_flag_close(struct state *s, const struct event_flag *match)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->flag_cnt; i++) {
+		struct event_flag f = s->flags[i];
+		if (text_matches(match->provider, f.provider) && text_matches(match->carrier, f.carrier) &&
+		    text_matches(match->label, f.label)) {
+			s->flag_bytes -= flag_bytes(&f);
+			s->room_bytes += flag_bytes(&f);
+			s->changed = true;
+		} else {
+			s->flags[n++] = f;
+		}
+	}
+	s->flag_cnt = n;
+}
+
+/* ---- what it comes to ---- */
 
 int64_t state_due(const struct state *s)
 {

@@ -6,8 +6,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "rules/ruleset.h"
+#include "schemas/event.h"
 
 #define ALERTS_MAX 64             /* pending or firing at once, of one subject */
+#define FLAGS_OPEN_MAX 32         /* of one subject */
+#define FLAGS_BYTES_MAX (2 << 10) /* of these; so alerts always have the rest, however many flags come from outside */
 #define STATE_BYTES_MAX (4 << 10) /* of the section */
 
 struct alert {
@@ -38,8 +41,11 @@ struct state {
 	struct phase_state phase;
 	struct alert alerts[2 * ALERTS_MAX]; /* sorted by name and fingerprint; behind them those opened in this turn */
 	uint32_t alert_cnt;
-	uint32_t open_cnt;   /* less those that are over */
-	uint32_t room_bytes; /* what the alerts may take when encoded */
+	uint32_t open_cnt;                       /* less those that are over */
+	struct event_flag flags[FLAGS_OPEN_MAX]; /* sorted by provider, carrier, label; texts as the names of alerts */
+	uint32_t flag_cnt;
+	uint32_t flag_bytes; /* what they may take when encoded */
+	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
 	bool changed;
 };
 
@@ -53,6 +59,11 @@ void state_encode(const struct state *s, struct buf *out);
 /* A new alert behind the others, or NULL if there is no room for one of these lengths. */
 struct alert *state_open(struct state *s, struct slice name, struct slice severity);
 void state_close(struct state *s, struct alert *a);
+
+/* False: there is no room for one more flag, and it is not one of those that are open; nothing changes. One that is open stays as it is. */
+bool state_flag_open(struct state *s, const struct event_flag *flag);
+/* Closes the flags that match: a text that is absent (p == NULL) matches any. */
+void state_flag_close(struct state *s, const struct event_flag *match);
 
 /* The earliest timer of a state, TIME_NONE if there is none. */
 int64_t state_due(const struct state *s);

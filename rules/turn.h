@@ -58,6 +58,13 @@ bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
 
+/* ---- flag.c ---- */
+
+enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
+void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
+void flag_on_resolved(struct turn *t, const struct alert *a);                   /* of any rule: a flag of its name is closed */
+const struct event_flag *flags_copy(const struct turn *t);                      /* the open flags, for an event */
+
 /* ---- limit.c ---- */
 
 /* Whether the rule may raise one more alert at this time; if so, it is counted. */

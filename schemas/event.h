@@ -128,6 +128,19 @@ struct event_transition {
 	struct event_caps caps;
 };
 
+/* An open flag: one that somebody outside, or a rule with `action: flag`, put on a number. Its key is provider, carrier and label; what a command leaves
+ * out is empty. */
+#define FLAG_PROVIDER_MAX 64
+#define FLAG_CARRIER_MAX 64
+#define FLAG_LABEL_MAX 128
+#define FLAG_BY_MAX 64
+
+struct event_flag {
+	struct slice provider, carrier, label;
+	struct slice by;  /* who opened it */
+	int64_t since_ms; /* the time of the command that did, or when the alert was raised */
+};
+
 struct event_number {
 	enum phase phase;
 	bool tombstone; /* plainly active again: delete the key */
@@ -138,6 +151,8 @@ struct event_number {
 	int32_t health;                  /* -1: too little data */
 	const struct slice *open_alerts; /* rule names */
 	uint32_t open_alert_cnt;
+	const struct event_flag *flags; /* open, by provider, carrier and label */
+	uint32_t flag_cnt;
 };
 
 /* A number of a cohort, as far as the record of the cohort knows it. */

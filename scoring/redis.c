@@ -123,7 +123,7 @@ enum err redis_address_parse(const char *url, const char *password, struct redis
 	*out = (struct redis_address){.port = 6379};
 	if (strncmp(url, "rediss://", 9) == 0)
 		return err_set(why, ERR_CONFIG,
-			       "state.redis.url: rediss:// (TLS) is not built in: the packaged client library has none. Use redis:// or "
+			       "rediss:// (TLS) is not built in: the packaged client library has none. Use redis:// or "
 			       "unix:// to a sidecar that speaks TLS (stunnel, envoy, haproxy)");
 	if (strncmp(url, "redis://", 8) == 0)
 		ok = parse_tcp(url + 8, out);
@@ -131,10 +131,10 @@ enum err redis_address_parse(const char *url, const char *password, struct redis
 		ok = parse_unix(url + 7, out);
 	if (!ok) /* the URL may hold a password: it is not repeated */
 		return err_set(why, ERR_CONFIG,
-			       "state.redis.url cannot be read: write redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; "
+			       "cannot be read: write redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; "
 			       "special characters in user or password as %%XX; a socket's path has at most 107 bytes");
 	if (password && *password && !part(password, password + strlen(password), false, out->password, sizeof out->password))
-		return err_set(why, ERR_CONFIG, "state.redis.password is longer than %zu bytes", sizeof out->password - 1);
+		return err_set(why, ERR_CONFIG, "the password is longer than %zu bytes", sizeof out->password - 1);
 	name_address(out);
 	return ERR_OK;
 }

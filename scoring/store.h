@@ -141,6 +141,9 @@ struct store_ops {
 	bool (*unclean)(const struct store *s);
 };
 
+/* What can be told without connecting. ERR_CONFIG: of state.redis.url, or its password. */
+enum err store_config_check(const struct store_config *c, struct err_text *why) MUST_CHECK;
+
 extern const struct store_ops store_redis, store_embedded, store_memory;
 const struct store_ops *store_ops(enum store_kind k);
 

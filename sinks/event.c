@@ -245,8 +245,31 @@ static void write_today(struct json *j, const struct event_number *n)
 	json_close(j, '}');
 }
 
-/* The parts of health and the external flags come with the part of the project that computes them; their names are here from the start,
- * so that a reader need not change. */
+/* A text that was left out is null. */
+void event_flags_write(struct json *j, const struct event_flag *flags, uint32_t n)
+{
+	json_key(j, "flags");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < n; i++) {
+		const struct event_flag *f = &flags[i];
+		const struct event_pair texts[] = {{SLICE_LIT("provider"), f->provider},
+						   {SLICE_LIT("carrier"), f->carrier},
+						   {SLICE_LIT("label"), f->label},
+						   {SLICE_LIT("by"), f->by}};
+		json_open(j, '{');
+		for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+			json_key_slice(j, texts[k].name);
+			json_text(j, texts[k].value.len ? texts[k].value : SLICE_NONE);
+		}
+		json_key(j, "since");
+		json_time(j, f->since_ms);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+/* The parts of health come with the part of the project that computes them; their names are here from the start, so that a reader need not
+ * change. */
 static void write_number(struct json *j, const struct event_number *n)
 {
 	static const char *const parts[] = {"health_maturity", "health_connection", "health_engagement", "health_sentiment"};
@@ -264,9 +287,7 @@ static void write_number(struct json *j, const struct event_number *n)
 		json_key(j, parts[i]);
 		json_int(j, -1);
 	}
-	json_key(j, "flags");
-	json_open(j, '[');
-	json_close(j, ']');
+	event_flags_write(j, n->flags, n->flag_cnt);
 	json_key(j, "open_alerts");
 	json_open(j, '[');
 	for (uint32_t i = 0; i < n->open_alert_cnt; i++)

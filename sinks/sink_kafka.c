@@ -323,7 +323,11 @@ static enum err producer_open(struct sink_kafka *s, struct err_text *why)
 		return e;
 	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
 	rd_kafka_conf_set_opaque(conf, s);
-	if (rd_kafka_conf_set(conf, "partitioner", "murmur2_random", detail, sizeof detail) ||
+	char bytes[16];
+	snprintf(bytes, sizeof bytes, "%d", SINK_MESSAGE_BYTES);
+	if ((!has_property(&s->config, "message.max.bytes", "message.max.bytes") &&
+	     rd_kafka_conf_set(conf, "message.max.bytes", bytes, detail, sizeof detail)) ||
+	    rd_kafka_conf_set(conf, "partitioner", "murmur2_random", detail, sizeof detail) ||
 	    rd_kafka_conf_set(conf, "enable.idempotence", "true", detail, sizeof detail) ||
 	    (!has_property(&s->config, "message.timeout.ms", "delivery.timeout.ms") &&
 	     rd_kafka_conf_set(conf, "message.timeout.ms", "0", detail, sizeof detail))) {

@@ -37,6 +37,8 @@
 #define RETRY_AFTER_MOST_MS DAY_MS
 #define QUEUE_KBYTES "4096"
 #define LOG_EVERY_S 30.0
+#define SECRET_LEAST_BYTES 24 /* Standard Webhooks */
+#define SECRET_MOST_BYTES 64
 #define LEAVE_MS 10000          /* leaving the group on our own account (410) */
 #define LEAVE_SHARE_MOST_MS 500 /* of drain_ms, kept for leaving the group */
 #define ID_BYTES_MAX 256
@@ -79,6 +81,9 @@ static enum err secret_bytes(const char *secret, struct buf *out, struct err_tex
 	}
 	if (!base64_read(slice_of(secret + sizeof prefix - 1), out) || out->len == 0)
 		return err_set(why, ERR_CONFIG, "the secret begins with whsec_, but what follows is not base64");
+	if (out->len < SECRET_LEAST_BYTES || out->len > SECRET_MOST_BYTES)
+		return err_set(why, ERR_CONFIG, "the secret has %zu bytes behind whsec_, not %d to %d: openssl rand -base64 32 makes a good one",
+			       (size_t)out->len, SECRET_LEAST_BYTES, SECRET_MOST_BYTES);
 	return ERR_OK;
 }
 

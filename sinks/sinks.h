@@ -12,6 +12,8 @@
 #include "schemas/cdr.h"
 #include "schemas/event.h"
 
+#define SINK_MESSAGE_BYTES (16 << 20) /* the largest message that the sink produces unless kafka.properties says else; what its dead-letter topic is made for */
+
 /* ---- an event as a message ---- */
 
 /* A CloudEvent ready to go: what the outbox keeps and what is produced. */
@@ -34,6 +36,10 @@ char *event_id(const struct event *e, char out[EVENT_ID_BYTES]);
 
 /* Builds the message in `a`; `deployment` names the source. */
 void message_build(const struct event *e, const char *deployment, struct arena *a, struct message *out);
+
+/* "flags": [...], as it stands in the `number` event and in `state dump`. */
+struct json;
+void event_flags_write(struct json *j, const struct event_flag *flags, uint32_t n);
 
 /* The outbox entry: versioned bytes. Decoding borrows from `bytes`. */
 void message_encode(const struct message *m, struct buf *out);

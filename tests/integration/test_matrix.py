@@ -51,6 +51,10 @@ def commands(env, lines):
         if verb in ("flag", "complaint"):
             o |= {"provider": "hiya", "label": "spam"}
         out.append(o)
+        if verb == "flag":  # once more, and half of them cleared
+            out.append(o | {"id": f"c{i}-again", "time": o["time"] + 1})
+            if i % 8 == 1:
+                out.append({"id": f"c{i}-clear", "command": "clear", "number": number, "provider": "hiya", "time": o["time"] + 2})
     file = env.write("control.jsonl", "".join(json.dumps(o) + "\n" for o in out))
     return file, [(o["number"].encode(), json.dumps(o).encode()) for o in out]
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shards beside each other: what copies, commands and takings of a shard whose clock stands elsewhere do to its records. */
+#include "app/dump.h"
 #include "tests/unit/app/rig.h"
 
 #include <unistd.h>
@@ -100,6 +101,38 @@ static void take_over(struct rig *r)
 	assert_int_equal(shard_start(taken_over, 0, 0, 0, &why), ERR_OK);
 }
 
+/* A store that lost everything: what is sent again is known as the same by those who kept what they heard, and by those who read it anew. */
+static void copies_after_a_loss_of_the_store_have_the_same_source(void **state)
+{
+	uint64_t source[2];
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct rig r;
+		struct outlet outlet;
+		struct relay_message m;
+		rig_open(&r, &outlet);
+		call(r.shard, 0, "+15551230000", "+12125550001", T0);
+		assert_true(relay_open(slice_make(r.sent.copies, r.sent.len), &m));
+		source[i] = m.source;
+		rig_close(&r);
+	}
+	assert_true(source[0] == source[1] && source[0] != 0);
+}
+
+static void copies_of_a_topic_made_anew_have_another_source(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	struct err_text why = {""};
+	(void)state;
+	rig_open(&r, &outlet);
+	uint64_t before = shard_meta(r.shard)->topic_id;
+	call(r.shard, 5, "+15551230000", "+12125550001", T0);
+	assert_int_equal(shard_start(r.shard, 0, 0, 0, &why), ERR_OK);
+	assert_true(shard_meta(r.shard)->topic_id != before);
+	rig_close(&r);
+}
+
 /* A shard is taken for the first time, sends copies, and stands still before its commit; who takes it after it sends the same copies, known as the
  * same by their source. */
 static void copies_of_a_fenced_owner_are_those_of_the_next(void **state)
@@ -177,6 +210,180 @@ static void day_first_seen_is_the_same_whether_swept_or_not(void **state)
 	}
 }
 
+/* ---- flags ---- */
+
+/* Commands wait for the CDR behind them; `fields` follow the number. */
+static void command(struct rig *r, const char *verb, const char *number, const char *fields, int64_t time_ms)
+{
+	char text[1000];
+	int n = snprintf(text, sizeof text, "{\"id\":\"c%lld\",\"command\":\"%s\",\"number\":\"%s\",\"time\":%lld%s}",
+			 (long long)r->control, verb, number, (long long)time_ms, fields);
+	assert_true(n > 0 && n < (int)sizeof text);
+	assert_true(shard_command(r->shard, slice_make(text, (size_t)n), r->control++, time_ms));
+}
+
+#define ONE "+15551230000"
+#define OTHER "+15551240000"
+#define SPAM_RISK ",\"provider\":\"Hiya\",\"carrier\":\"T-Mobile\",\"label\":\"Spam Risk\""
+
+static uint64_t flags_31d(struct rig *r, const char *number)
+{
+	struct subject *s = subject(r, number);
+	struct figure_key key = {.feature = FEATURE_FLAGS, .window_ms = 31 * DAY};
+	uint64_t filled = 0;
+	struct value value;
+	struct figures f = {.keys = &key, .n = 1, .filled = &filled, .values = &value};
+	figures_reset(&f, s, s->clock_ms);
+	return (uint64_t)figure_get(&f, 0).i;
+}
+
+static uint32_t flags_open(struct rig *r, const char *number)
+{
+	struct subject *s = subject(r, number);
+	struct rules_view v;
+	const struct rules_subject rs = {.key = slice_of(number), .state = s->state, .state_len = s->state_len};
+	assert_int_equal(rules_view(r->shard->scratch, r->shard->rules, &rs, &v), ERR_OK);
+	return v.open_flag_cnt;
+}
+
+static void rig_flags(struct rig *r, struct outlet *outlet)
+{
+	rig_open(r, outlet);
+	setup_rules(&r->pipe, "groups: [{name: g, rules: [{alert: two, expr: 'flags[\"31d\"] >= 2'}]}]\n");
+	call(r->shard, 0, ONE, "+12125550001", T0);
+}
+
+static void flag_sent_twice_counts_once_and_again_after_it_was_cleared(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	uint64_t before = shard_meta(r.shard)->outbox_next;
+	command(&r, "flag", ONE, SPAM_RISK, T0 + 1000);
+	command(&r, "flag", ONE, SPAM_RISK ",\"note\":\"the same\"", T0 + 2000);
+	command(&r, "clear", ONE, ",\"provider\":\"TNS\"", T0 + 3000);
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	assert_int_equal(flags_31d(&r, ONE), 1);
+	assert_int_equal(flags_open(&r, ONE), 1);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 3);
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 1); /* one fact for its block */
+	command(&r, "flag", ONE, SPAM_RISK, T0 + 61000);                /* no count, no fact */
+	call(r.shard, 2, ONE, "+12125550001", T0 + 70000);
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 1);
+	command(&r, "clear", ONE, ",\"provider\":\"Hiya\"", T0 + 71000);
+	command(&r, "flag", ONE, SPAM_RISK, T0 + 72000);
+	call(r.shard, 3, ONE, "+12125550001", T0 + 80000);
+	assert_int_equal(flags_31d(&r, ONE), 2);
+	assert_int_equal(flags_open(&r, ONE), 1);
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 4); /* again a fact; the alert, and a fact of that */
+	rig_close(&r);
+}
+
+static void complaint_is_counted_each_time_and_opens_nothing(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	command(&r, "complaint", ONE, ",\"provider\":\"FTC\"", T0 + 1000);
+	command(&r, "complaint", ONE, ",\"provider\":\"FTC\"", T0 + 2000);
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	assert_int_equal(flags_31d(&r, ONE), 2);
+	assert_int_equal(flags_open(&r, ONE), 0);
+	rig_close(&r);
+}
+
+/* Over its time, swept, taken again, and in the dump; it ends when the flag is cleared. */
+static void open_flag_keeps_the_record(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	command(&r, "flag", ONE, SPAM_RISK, T0 + 1000);
+	call(r.shard, 1, OTHER, "+12125550001", T0 + 30 * DAY);
+	sweep(&r);
+	call(r.shard, 2, OTHER, "+12125550001", T0 + 50 * DAY);
+	sweep(&r);
+	take_again(&r, &outlet);
+	call(r.shard, 3, ONE, "+12125550001", T0 + 60 * DAY);
+	assert_int_equal(subject(&r, ONE)->calls, 2);
+	assert_int_equal(flags_open(&r, ONE), 1);
+	assert_int_equal(flags_31d(&r, ONE), 0); /* opened longer ago */
+
+	call(r.shard, 4, OTHER, "+12125550001", T0 + 100 * DAY);
+	sweep(&r);
+	command(&r, "clear", ONE, "", T0 + 100 * DAY + 1000);
+	call(r.shard, 5, OTHER, "+12125550001", T0 + 101 * DAY);
+	sweep(&r);
+	take_again(&r, &outlet);
+	call(r.shard, 6, ONE, "+12125550001", T0 + 101 * DAY);
+	assert_int_equal(subject(&r, ONE)->calls, 1);
+	assert_int_equal(flags_open(&r, ONE), 0);
+	rig_close(&r);
+}
+
+static char *dumped(struct rig *r, int64_t clock_ms)
+{
+	struct dump *d = dump_new(&r->set, r->shard->rules);
+	struct err_text why;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+	dump_add(d, subject(r, ONE), clock_ms);
+	assert_int_equal(dump_print(d, f, &why), ERR_OK);
+	fclose(f);
+	dump_free(d);
+	return text;
+}
+
+static void dump_lists_open_flags_and_keeps_what_they_hold(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	command(&r, "flag", ONE, SPAM_RISK ",\"by\":\"ann\"", T0 + 1000);
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	char *text = dumped(&r, T0 + 60 * DAY);
+	assert_non_null(strstr(text, "\"flags\":[{\"provider\":\"Hiya\",\"carrier\":\"T-Mobile\",\"label\":\"Spam Risk\",\"by\":\"ann\","
+				     "\"since\":\"2025-01-21T22:53:21.000Z\"}],\"open_alerts\":[]"));
+	free(text);
+	command(&r, "clear", ONE, SPAM_RISK, T0 + 61000);
+	call(r.shard, 2, ONE, "+12125550001", T0 + 70000);
+	text = dumped(&r, T0 + 20 * DAY);
+	assert_non_null(strstr(text, "\"flags\":[],"));
+	free(text);
+	text = dumped(&r, T0 + 60 * DAY);
+	assert_string_equal(text, "");
+	free(text);
+	rig_close(&r);
+}
+
+static void flag_that_does_not_fit_is_a_dead_letter(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	char label[30];
+	(void)state;
+	rig_flags(&r, &outlet);
+	for (int i = 0; i < 33; i++) {
+		snprintf(label, sizeof label, ",\"label\":\"%d\"", i);
+		command(&r, "flag", ONE, label, T0 + 1000 + i);
+	}
+	r.refuses = true;
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(flags_open(&r, ONE), 32);
+	assert_int_equal(flags_31d(&r, ONE), 32);
+	assert_int_equal(shard_meta(r.shard)->counts.dead_letters, 1);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 32);
+	rig_close(&r);
+}
+
+/* ---- ---- */
+
 static struct replay_sums replay(const char *path, int32_t partitions, int64_t batch)
 {
 	struct rig r = {0};
@@ -235,8 +442,15 @@ int main(void)
 		cmocka_unit_test(command_after_an_old_backfill_erases_nothing),
 		cmocka_unit_test(sequence_does_not_hang_on_when_copies_come),
 		cmocka_unit_test(copies_of_a_fenced_owner_are_those_of_the_next),
+		cmocka_unit_test(copies_after_a_loss_of_the_store_have_the_same_source),
+		cmocka_unit_test(copies_of_a_topic_made_anew_have_another_source),
 		cmocka_unit_test(day_first_seen_outlives_the_record_by_a_year),
 		cmocka_unit_test(day_first_seen_is_the_same_whether_swept_or_not),
+		cmocka_unit_test(flag_sent_twice_counts_once_and_again_after_it_was_cleared),
+		cmocka_unit_test(complaint_is_counted_each_time_and_opens_nothing),
+		cmocka_unit_test(open_flag_keeps_the_record),
+		cmocka_unit_test(dump_lists_open_flags_and_keeps_what_they_hold),
+		cmocka_unit_test(flag_that_does_not_fit_is_a_dead_letter),
 		cmocka_unit_test(copies_are_applied_right_after_their_cdr_in_replay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,7 +317,7 @@ static void broker_that_is_away_is_an_error_to_retry(void **state)
 	assert_int_equal(err_class(kafka_partition_count(rk, "cdr", 200, &n, &why)), ERR_CLASS_RETRY);
 	assert_int_equal(n, 0);
 	assert_non_null(strstr(why.text, "cdr"));
-	assert_int_equal(err_class(kafka_topic_create(rk, "ringfence.alerts", 3, false, 200, &why)), ERR_CLASS_RETRY);
+	assert_int_equal(err_class(kafka_topic_create(rk, "ringfence.alerts", 3, &(struct kafka_topic){0}, 200, &why)), ERR_CLASS_RETRY);
 	assert_non_null(strstr(why.text, "ringfence.alerts"));
 	rd_kafka_destroy(rk);
 }
@@ -328,7 +328,7 @@ static void topic_with_an_impossible_count_is_refused(void **state)
 	rd_kafka_mock_cluster_t *cluster;
 	rd_kafka_t *rk = mock_producer(&cluster);
 	struct err_text why = {""};
-	assert_int_equal(kafka_topic_create(rk, "ringfence.alerts", -5, false, WAIT_MS, &why), ERR_CONFIG);
+	assert_int_equal(kafka_topic_create(rk, "ringfence.alerts", -5, &(struct kafka_topic){0}, WAIT_MS, &why), ERR_CONFIG);
 	assert_non_null(strstr(why.text, "ringfence.alerts"));
 	rd_kafka_destroy(rk);
 }

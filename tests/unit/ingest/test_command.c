@@ -142,6 +142,26 @@ static void text_beyond_its_limit_is_refused(void **state)
 	assert_int_equal(decode(text).reason, REASON_BAD_COMMAND);
 }
 
+static void texts_of_a_flag_are_as_long_as_a_record_keeps_them(void **state)
+{
+	static const struct {
+		const char *field;
+		int most;
+	} fields[] = {{"provider", 64}, {"carrier", 64}, {"label", 128}, {"by", 64}};
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		const char *field = fields[i / 4].field;
+		bool clear = i % 2, more = i / 2 % 2, refused = more && !(clear && i / 4 == 3); /* who clears is not kept */
+		char text[1000], x[200] = {0};
+		memset(x, 'x', (size_t)(fields[i / 4].most + more));
+		snprintf(text, sizeof text, WITH("\"command\":\"%s\",\"%s\":\"%s\""), clear ? "clear" : "flag", field, x);
+		struct command c = decode(text);
+		assert_int_equal(c.reason, refused ? REASON_BAD_COMMAND : REASON_OK);
+		if (refused)
+			assert_non_null(memmem(c.why.p, c.why.len, field, strlen(field)));
+	}
+}
+
 static void commands_of_a_file_come_in_order_and_blank_lines_are_none(void **state)
 {
 	char path[] = "/tmp/ringfence-commands-XXXXXX";
@@ -189,6 +209,7 @@ int main(void)
 		cmocka_unit_test(command_for_an_account_needs_no_number),
 		cmocka_unit_test(command_more_than_5_minutes_after_its_publication_is_in_future),
 		cmocka_unit_test(text_beyond_its_limit_is_refused),
+		cmocka_unit_test(texts_of_a_flag_are_as_long_as_a_record_keeps_them),
 		cmocka_unit_test(commands_of_a_file_come_in_order_and_blank_lines_are_none),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

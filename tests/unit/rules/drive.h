@@ -62,6 +62,9 @@ static inline void drive_heard(void *ctx, struct event *e)
 			   e->number.caps.daily_max);
 		for (uint32_t i = 0; i < e->number.open_alert_cnt; i++)
 			buf_printf(&d->log, " " SLICE_FMT, SLICE_ARG(e->number.open_alerts[i]));
+		for (uint32_t i = 0; i < e->number.flag_cnt; i++)
+			buf_printf(&d->log, " flag " SLICE_FMT "/" SLICE_FMT, SLICE_ARG(e->number.flags[i].provider),
+				   SLICE_ARG(e->number.flags[i].label));
 	} else {
 		drive_alert(&d->log, &e->alert);
 	}
@@ -210,6 +213,40 @@ static inline bool drive_command(struct drive *d, int64_t at_ms, bool quarantine
 	bool applies = rules_on_command(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &c);
 	drive_after(d, &rs, "command", d->inputs++);
 	return applies;
+}
+
+static inline enum rules_flagged drive_flag(struct drive *d, const char *provider, const char *label, int64_t at_ms)
+{
+	struct rules_subject rs = drive_subject(d);
+	struct event_flag f = {.provider = slice_of(provider), .label = slice_of(label), .since_ms = at_ms};
+	enum rules_flagged flagged = rules_on_flag(d->scratch, &rs, &f);
+	drive_after(d, &rs, "flag", d->inputs++);
+	return flagged;
+}
+
+static inline void drive_clear(struct drive *d, const char *provider)
+{
+	struct rules_subject rs = drive_subject(d);
+	struct event_flag f = {.provider = slice_of(provider)};
+	rules_on_clear(d->scratch, &rs, &f);
+	drive_after(d, &rs, "clear", d->inputs++);
+}
+
+/* The open flags as text: "Hiya/Spam Risk 0s, ". */
+static inline void drive_flags(struct drive *d, const char *expected)
+{
+	struct rules_subject rs = drive_subject(d);
+	struct rules_view v;
+	struct buf b = {0};
+	char since[TIME_TEXT_BYTES];
+	assert_int_equal(rules_view(d->scratch, d->rules, &rs, &v), ERR_OK);
+	for (uint32_t i = 0; i < v.open_flag_cnt; i++)
+		buf_printf(&b, SLICE_FMT "/" SLICE_FMT " %s, ", SLICE_ARG(v.open_flags[i].provider), SLICE_ARG(v.open_flags[i].label),
+			   drive_time(v.open_flags[i].since_ms, since));
+	buf_put_u8(&b, 0);
+	assert_string_equal((const char *)b.data, expected);
+	assert_true(rules_view_holds(&v) == (v.open_flag_cnt > 0 || v.open_alert_cnt > 0 || v.phase != PHASE_ACTIVE));
+	buf_release(&b);
 }
 
 /* The events since the last time, as text. */

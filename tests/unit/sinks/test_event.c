@@ -181,6 +181,27 @@ static void number_tells_phase_caps_today_and_health(void **state)
 	check_data(&e, NUMBER_HEAD "\"today\":null," NUMBER_HEALTH "\"open_alerts\":[]}");
 }
 
+static void number_lists_its_flags(void **state)
+{
+	const struct event_flag flags[] = {
+		{SLICE_LIT("Hiya"), SLICE_LIT("T-Mobile"), SLICE_LIT("Spam \"Risk\""), SLICE_LIT("ann"), INT64_C(1700000000000)},
+		{.provider = SLICE_LIT("TNS"), .carrier = SLICE_LIT(""), .since_ms = INT64_C(1700000000001)},
+	};
+	static const char expected[] =
+		"\"flags\":["
+		"{\"provider\":\"Hiya\",\"carrier\":\"T-Mobile\",\"label\":\"Spam \\\"Risk\\\"\",\"by\":\"ann\","
+		"\"since\":\"2023-11-14T22:13:20.000Z\"},"
+		"{\"provider\":\"TNS\",\"carrier\":null,\"label\":null,\"by\":null,\"since\":\"2023-11-14T22:13:20.001Z\"}],"
+		"\"open_alerts\":[\"A\",\"B\"]}";
+	struct event e = number_event();
+	struct message m;
+	(void)state;
+	e.number.flags = flags;
+	e.number.flag_cnt = 2;
+	message_build(&e, "demo", &arena, &m);
+	assert_non_null(memmem(m.data.p, m.data.len, expected, sizeof expected - 1));
+}
+
 static void number_plainly_active_is_a_tombstone(void **state)
 {
 	(void)state;
@@ -435,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup(transition_has_caps_with_all_five_names, reset),
 		cmocka_unit_test_setup(transition_without_end_and_caps_has_nulls, reset),
 		cmocka_unit_test_setup(number_tells_phase_caps_today_and_health, reset),
+		cmocka_unit_test_setup(number_lists_its_flags, reset),
 		cmocka_unit_test_setup(number_plainly_active_is_a_tombstone, reset),
 		cmocka_unit_test_setup(advisory_has_topic_and_detail, reset),
 		cmocka_unit_test_setup(advisory_of_a_cohort_names_its_numbers, reset),
