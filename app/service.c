@@ -249,12 +249,11 @@ static void status_line(struct service *s)
 	sum_up(s, &sums);
 	/* of a partition that pauses nobody asks how far it is: no figure is better than one that leaves it out */
 	snprintf(lag, sizeof lag, "%lld", (long long)sums.lag);
-	log_info("app",
-		 "status rate=%.0f/s lag=%s subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu",
+	log_info("app", "status rate=%.0f/s lag=%s subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu",
 		 (double)(sums.records - s->status_records) / seconds, sums.blind ? "unknown" : lag, (unsigned long long)sums.subjects,
-		 (double)sums.commit_us / 1000, (unsigned long long)sums.outbox, 
-		 sums.blind ? "unknown" : duration_format(sums.behind_ms / 1000 * 1000, behind),
-		 sums.shards, s->partitions, (unsigned long long)sums.paused, (unsigned long long)sums.fenced);
+		 (double)sums.commit_us / 1000, (unsigned long long)sums.outbox,
+		 sums.blind ? "unknown" : duration_format(sums.behind_ms / 1000 * 1000, behind), sums.shards, s->partitions,
+		 (unsigned long long)sums.paused, (unsigned long long)sums.fenced);
 	s->status_at = mono_now();
 	s->status_records = sums.records;
 }

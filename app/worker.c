@@ -207,12 +207,13 @@ static enum err take_fresh(struct worker *w, struct slot *s, struct err_text *wh
 	if (s->knew == TIME_NONE)
 		return ERR_OK;
 	if (set->kafka.start == KAFKA_LATEST && !w->config.accept_gap)
-		return err_set(why, ERR_GAP,
-			       "%s:%d: the store has lost the state, which stood at offset %lld, and kafka.start is latest: what was produced "
-			       "since would be passed over. "
-			       "Bring the state back, or set kafka.start: earliest to count everything again, or go on from now with "
-			       "--accept-gap",
-			       set->topics.cdr, s->partition, (long long)s->knew);
+		return err_set(
+			why, ERR_GAP,
+			"%s:%d: the store has lost the state, which stood at offset %lld, and kafka.start is latest: what was produced "
+			"since would be passed over. "
+			"Bring the state back, or set kafka.start: earliest to count everything again, or go on from now with "
+			"--accept-gap",
+			set->topics.cdr, s->partition, (long long)s->knew);
 	log_error("app", "partition %d: the store has lost the state, which stood at offset %lld: it begins again at the %s", s->partition,
 		  (long long)s->knew, set->kafka.start == KAFKA_LATEST ? "end" : "first record that the topic still has");
 	return deployment_claim(w->pipe, w->config.partitions, why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scoring/redis.h"
 #include "scoring/store.h"
+#include "scoring/redis.h"
 
 #include <assert.h>
 

@@ -82,7 +82,8 @@ static enum err secret_bytes(const char *secret, struct buf *out, struct err_tex
 	if (!base64_read(slice_of(secret + sizeof prefix - 1), out) || out->len == 0)
 		return err_set(why, ERR_CONFIG, "the secret begins with whsec_, but what follows is not base64");
 	if (out->len < SECRET_LEAST_BYTES || out->len > SECRET_MOST_BYTES)
-		return err_set(why, ERR_CONFIG, "the secret has %zu bytes behind whsec_, not %d to %d: openssl rand -base64 32 makes a good one",
+		return err_set(why, ERR_CONFIG,
+			       "the secret has %zu bytes behind whsec_, not %d to %d: openssl rand -base64 32 makes a good one",
 			       (size_t)out->len, SECRET_LEAST_BYTES, SECRET_MOST_BYTES);
 	return ERR_OK;
 }

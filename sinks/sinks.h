@@ -12,7 +12,9 @@
 #include "schemas/cdr.h"
 #include "schemas/event.h"
 
-#define SINK_MESSAGE_BYTES (16 << 20) /* the largest message that the sink produces unless kafka.properties says else; what its dead-letter topic is made for */
+#define SINK_MESSAGE_BYTES \
+	(16                \
+	 << 20) /* the largest message that the sink produces unless kafka.properties says else; what its dead-letter topic is made for */
 
 /* ---- an event as a message ---- */
 

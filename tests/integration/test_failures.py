@@ -5,7 +5,7 @@ import signal
 import time
 
 from cdrs import Stream, now_ms
-from harness import (PARTITIONS, Feeder, dead_places, expect, expect_equal_ends, expect_oracle, headers_of,
+from harness import (PARTITIONS, Feeder, compare, dead_places, expect, expect_equal_ends, expect_oracle, headers_of,
                      wait_until)
 
 
@@ -149,6 +149,7 @@ def garbage(good):
         (caller, cdr()[:-1], None, "bad_json", "DECODE"),
         (caller, b"[" + cdr() + b"]", None, "bad_json", "DECODE"),
         (caller, cdr(record_id="long", attributes={"x": "y" * 5000}), None, "too_long", None),
+        (caller, b"x" * 999_500, None, "too_long", None),  # with its headers the dead letter is longer than a producer's default
         (caller, cdr(record_id="nocaller", calling_number=None), None, "no_caller", "VALIDATE"),
         (caller, cdr(record_id="badcaller", calling_number="12ab"), None, "bad_caller", "VALIDATE"),
         (caller, cdr(record_id="nostart", start_time=None), None, "no_start_time", "VALIDATE"),
@@ -394,6 +395,65 @@ def test_embedded_beside_a_group(env):
     config.wait_read(60, member)
     member.terminate()
     expect_oracle(stream, *config.dump())
+
+
+def test_embedded_joined_by_another(env):
+    """Somebody with another store takes half of its partitions: it says so and ends; the one that stays counts what it has."""
+    env.kafka.create(env.cdr)
+    lone = start(env, env.config("lone", "lone.lmdb", group="group", deployment="lone"))
+    other = env.run(env.config("shared", env.redis(), group="group"))
+    lone.wait_line("level=warn .*has joined the group", 30)
+    code = lone.wait_exit(40)
+    expect(code == 3 and "another one has joined the group" in lone.text(), f"exit {code}: {lone.text()[-600:]}")
+    other.wait_line("took partition", 40, PARTITIONS)
+    other.terminate()
+
+
+# ---- the store loses everything ----
+
+
+def test_store_lost_while_running(env):
+    """Redis without persistence is started anew: everything is counted again, copies once, and the state can be looked at as before."""
+    stream, redis = Stream(30, 20_000), env.redis()
+    env.kafka.create(env.cdr)
+    config = env.config("live", redis)
+    r = start(env, config)
+    env.kafka.produce(env.cdr, stream.records[:10_000])
+    config.wait_read(60, r)
+    redis.stop()
+    redis.start()
+    env.kafka.produce(env.cdr, stream.records[10_000:])
+    r.wait_line("the store has lost the state", 30, PARTITIONS)
+    config.wait_read(60, r)
+    r.terminate()
+    shards, subjects = config.dump()
+    expect_oracle(stream, shards, subjects)
+    compare("subjects after a loss", {k: s["lifetime"] for k, s in subjects.items()},
+            {k: s["lifetime"] for k, s in calm_subjects(env, stream).items()})
+
+
+def calm_subjects(env, stream):
+    calm = env.config("calm", env.redis())
+    r = start(env, calm)
+    calm.wait_read(60, r)
+    r.terminate()
+    return calm.dump()[1]
+
+
+def test_store_lost_and_start_at_latest(env):
+    """What was produced meanwhile would be passed over in silence."""
+    stream, redis = Stream(31, 6_000), env.redis()
+    env.kafka.create(env.cdr)
+    config = env.config("live", redis)
+    config.path.write_text(config.path.read_text().replace("kafka:\n", "kafka:\n  start: latest\n", 1))
+    r = start(env, config)
+    env.kafka.produce(env.cdr, stream.records[:3000])
+    config.wait_read(60, r)
+    redis.stop()
+    env.kafka.produce(env.cdr, stream.records[3000:])
+    redis.start()
+    code, text = r.refused()
+    expect("has lost the state" in text and "--accept-gap" in text, f"exit {code}: {text[-600:]}")
 
 
 def grown(env):

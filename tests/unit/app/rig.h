@@ -29,7 +29,7 @@ struct rig {
 	struct sent sent;
 	struct shard *shard;
 	int64_t offset, control;
-	bool refuses;   /* dead letters are expected */
+	bool refuses; /* dead letters are expected */
 	uint32_t refused;
 	void (*on_copies)(struct rig *r); /* before they are acknowledged; NULL */
 	/* the relay topic: messages of copies and facts, and how far they were delivered */
