@@ -8,13 +8,15 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define LOOP_MS 20
 #define AWAY_PAUSE_MS 1000
 #define KAFKA_WAIT_MS 10000
-#define GHOST_S 60 /* longer than a session lasts by default */
-#define ALONE_S 10 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
+#define GHOST_S 60  /* longer than a session lasts by default */
+#define WATCH_S 1.0 /* rule files are looked at so often; a change is taken once it has stood still that long */
+#define ALONE_S 10  /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
 
 struct service {
 	struct settings *set;
@@ -29,7 +31,9 @@ struct service {
 	struct mono_time status_at;
 	uint64_t status_records;
 	struct mono_time begun;
-	struct mono_time whole_at; /* embedded: all partitions were ours last then */
+	struct mono_time watched_at;
+	uint64_t rules_seen, rules_loaded; /* what the rule files were like when last looked at; when last loaded */
+	struct mono_time whole_at;         /* embedded: all partitions were ours last then */
 };
 
 static bool stopping(struct service *s)
@@ -202,16 +206,49 @@ static enum err look_at_kafka(struct service *s, struct err_text *why)
 
 /* ---- while it runs ---- */
 
+static uint64_t file_stamp(const char *path, uint64_t seed)
+{
+	struct stat st;
+	if (stat(path, &st) != 0) /* through symlinks: Kubernetes swaps one to change a whole folder */
+		return hash64(path, strlen(path), seed);
+	const int64_t is[] = {(int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
+	return hash64(is, sizeof is, seed);
+}
+
+/* Of all rule files and lists. */
+static uint64_t rules_stamp(const struct settings *set)
+{
+	uint64_t stamp = 0;
+	for (uint32_t i = 0; i < set->rule_files.n; i++)
+		stamp = file_stamp(set->rule_files.v[i], stamp);
+	for (uint32_t i = 0; i < set->rule_lists.n; i++)
+		stamp = file_stamp(set->rule_lists.v[i].value, stamp);
+	return stamp;
+}
+
 static void reload(struct service *s)
 {
 	struct rules *fresh = NULL;
 	struct err_text why;
+	s->rules_seen = s->rules_loaded = rules_stamp(s->set); /* before they are read: a change meanwhile is a change */
 	if (load_rules(s->set, &fresh, &why)) {
 		log_error("rules", "reload refused, the old rules stay: %s", why.text);
 		return;
 	}
 	log_info("rules", "reloaded: %u rules", rules_cnt(fresh));
 	pipeline_set_rules(&s->pipe, fresh);
+}
+
+/* A file that is being written is not read half: its change must have stood still from one look to the next. */
+static void watch_rules(struct service *s)
+{
+	if (!s->set->rules_watch || mono_seconds_since(s->watched_at) < WATCH_S)
+		return;
+	s->watched_at = mono_now();
+	uint64_t before = s->rules_seen;
+	s->rules_seen = rules_stamp(s->set);
+	if (s->rules_seen == before && s->rules_seen != s->rules_loaded)
+		reload(s);
 }
 
 struct sums {
@@ -344,6 +381,7 @@ static enum err loop(struct service *s, struct err_text *why)
 		pause_ms(LOOP_MS);
 		if (atomic_exchange(s->config.reload, false))
 			reload(s);
+		watch_rules(s);
 		tell_records(s);
 		status_line(s);
 		e = still_alone(s, why);
@@ -354,6 +392,7 @@ static enum err loop(struct service *s, struct err_text *why)
 enum err service_run(struct settings *set, const struct service_config *c, struct err_text *why)
 {
 	struct service s = {.set = set, .config = *c, .begun = mono_now()};
+	s.rules_seen = s.rules_loaded = rules_stamp(set);
 	enum err e = patiently(&s, open_store, why);
 	if (e)
 		return stopping(&s) && err_class(e) == ERR_CLASS_RETRY ? ERR_OK : e;

@@ -121,6 +121,8 @@ const struct config_key settings_table[] = {
 
 	ROW("rules.files", PATHS, rule_files, "", .help = "Rule files. None: nothing fires, figures and phases go on."),
 
+	ROW("rules.watch", BOOL, rules_watch, "true",
+	    .help = "Loads rule files and lists anew when one of them has changed, as SIGHUP does; looked at each second."),
 	ROW("rules.lists", PATH_PAIRS, rule_lists, "",
 	    .help = "Lists that rules may name, as `name: file`: one number (`+15551230000`), `account:NAME` or other text a line, `#` for "
 		    "comments. Read "

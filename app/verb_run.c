@@ -8,20 +8,21 @@
 #include <signal.h>
 #include <stdio.h>
 
-static const char help[] = "usage: ringfence run -c FILE [--accept-gap]\n"
-			   "\n"
-			   "The service: reads CDRs from Kafka, keeps statistics and phases in the store, says alerts and transitions on "
-			   "topics and webhooks.\n"
-			   "\n"
-			   "  -c FILE        configuration; `ringfence config reference` lists all keys\n"
-			   "  --accept-gap   where a stored position is no longer in its topic (retention, or the topic was made anew), go "
-			   "on at the nearest offset in\n"
-			   "                 place of stopping\n"
-			   "\n"
-			   "SIGTERM, SIGINT   finish the cycle, commit, hand over events, leave the group, exit 0\n"
-			   "SIGHUP            load rule files and lists anew; bad ones leave the old in force\n"
-			   "\n"
-			   "example: ringfence run -c ringfence.yaml\n";
+static const char help[] =
+	"usage: ringfence run -c FILE [--accept-gap]\n"
+	"\n"
+	"The service: reads CDRs from Kafka, keeps statistics and phases in the store, says alerts and transitions on "
+	"topics and webhooks.\n"
+	"\n"
+	"  -c FILE        configuration; `ringfence config reference` lists all keys\n"
+	"  --accept-gap   where a stored position is no longer in its topic (retention, or the topic was made anew), go "
+	"on at the nearest offset in\n"
+	"                 place of stopping\n"
+	"\n"
+	"SIGTERM, SIGINT   finish the cycle, commit, hand over events, leave the group, exit 0\n"
+	"SIGHUP            load rule files and lists anew (so does a change of one, rules.watch); bad ones leave the old in force\n"
+	"\n"
+	"example: ringfence run -c ringfence.yaml\n";
 
 static _Atomic bool stop, reload;
 

@@ -527,3 +527,66 @@ def test_sigterm_while_the_group_forms(env):
         r.wait_line("deployment test", 20)
         time.sleep(0.2 * i)
         r.terminate()
+
+
+def alerts_of(config, name):
+    return {e["subject"] for e in config.events().values() if e["topic"] == "alerts" and e["data"]["rule"] == name}
+
+
+def test_rule_files_are_watched(env):
+    """A file written anew, and a symlink swapped as Kubernetes does with a ConfigMap; a bad file leaves the old rules."""
+    any_call = "groups:\n- name: g\n  rules:\n  - alert: {name}\n    expr: calls[\"1h\"] >= 1\n"
+    folders = [env.folder / f"map{i}" for i in range(2)]
+    for i, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / "rules.yaml").write_text(any_call.format(name=f"Map{i}"))
+    link = env.folder / "data"
+    link.symlink_to(folders[0])
+    env.kafka.create(env.cdr)
+    config = env.config("live", env.redis(), rules="data/rules.yaml")
+    r = start(env, config)
+    start_ms = now_ms() - 3600_000
+    env.kafka.produce(env.cdr, spam("+12125550001", 1, start_ms))
+    wait_until("Map0 fires", lambda: "+12125550001" in alerts_of(config, "Map0"), 20)
+    fresh = env.folder / "data-new"
+    fresh.symlink_to(folders[1])
+    fresh.rename(link)
+    r.wait_line("stage=rules.*reloaded", 10)
+    env.kafka.produce(env.cdr, spam("+12125550002", 1, start_ms))
+    wait_until("Map1 fires", lambda: "+12125550002" in alerts_of(config, "Map1"), 20)
+    (folders[1] / "rules.yaml").write_text(any_call.format(name="Bad").replace(">=", ">= >="))
+    r.wait_line("reload refused, the old rules stay", 10)
+    env.kafka.produce(env.cdr, spam("+12125550003", 1, start_ms))
+    wait_until("Map1 fires on", lambda: "+12125550003" in alerts_of(config, "Map1"), 20)
+    r.terminate()
+    expect(len(r.lines("stage=rules.*reload")) == 2, "a change is loaded once, not at every look")
+
+
+def test_reloads_in_a_stream(env):
+    """A hundred reloads under load, two thresholds in turn: each alert has the figures and the text of one of them, never of both; no state is lost."""
+    stream = Stream(40, 150_000)
+    text = "groups:\n- name: g\n  rules:\n  - alert: Two\n    expr: calls[\"1h\"] >= {n} && calls[\"1h\"] < {n} + 1000\n"
+    rules = env.write("two.yaml", text.format(n=3))
+    env.kafka.create(env.cdr)
+    config = env.config("live", env.redis(), rules="two.yaml")
+    r = start(env, config)
+    feeder = Feeder(env.kafka, env.cdr, stream.records, 12_000)
+    for i in range(100):
+        rules.write_text(text.format(n=3 + 4 * (i % 2)))
+        r.signal(signal.SIGHUP)
+        r.wait_line("stage=rules.*reloaded", 10, i + 1)
+    feeder.finish()
+    config.wait_read(90, r)
+    config.wait_said()
+    r.terminate()
+    expect_oracle(stream, *config.dump())
+    seen_exprs = set()
+    for e in config.events().values():
+        if not e["type"].endswith("alert.raised.v1"):
+            continue
+        d = e["data"]
+        n = 3 if ">= 3 " in d["expr"] else 7
+        seen_exprs.add(n)
+        expect(d["expr"] == f'calls["1h"] >= {n} && calls["1h"] < {n} + 1000', f"half of one rule: {d['expr']}")
+        expect(d["figures"]['calls["1h"]'] >= n, f"{d['figures']} under {d['expr']}")
+    expect(seen_exprs == {3, 7}, f"only {seen_exprs} was ever in force")
