@@ -590,9 +590,11 @@ static bool apply_record(struct shard *s, struct wall_time now, enum err *e, str
 enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why)
 {
 	enum err e = ERR_OK;
-	while (s->inbox_at < s->inbox_cnt)
+	while (s->inbox_at < s->inbox_cnt) {
+		plan_inbox(s);
 		if (cycle_full(s) || !apply_inbox(s, &e, why) || e)
 			return e;
+	}
 	while (s->batch.at < s->batch.cnt && !cycle_full(s)) {
 		plan_ahead(s);
 		if (!apply_record(s, now, &e, why))

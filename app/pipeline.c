@@ -309,6 +309,7 @@ static void begin(struct shard *s)
 	s->said_cnt = 0;
 	s->timers_fired = 0;
 	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
+	s->inbox_to = s->inbox_at;
 	shard_use_rules(s);
 }
 

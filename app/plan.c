@@ -11,6 +11,16 @@ static bool is_cohort(const struct copy *c)
 	return c->kind == COPY_ACCOUNT || c->kind == COPY_TRUNK || c->kind == COPY_BLOCK;
 }
 
+static struct ahead ahead_of(const struct copy *c)
+{
+	struct ahead a = {.key_hash = c->key_hash, .received = !is_cohort(c)};
+	if (!a.received) {
+		a.callee = c->facts.callee;
+		a.caller = c->caller;
+	}
+	return a;
+}
+
 static void touch(struct planned *p, const struct ahead *a)
 {
 	p->touch[p->touch_cnt++] = *a;
@@ -37,12 +47,7 @@ static void plan_record(struct shard *s, uint32_t i)
 	if (!s->outlet->copy || s->meta.partitions > 1) /* copies go elsewhere */
 		return;
 	for (uint32_t k = 0; k < p->copy_cnt; k++) {
-		const struct copy *copy = &p->copies[k];
-		struct ahead a = {.key_hash = copy->key_hash, .received = !is_cohort(copy)};
-		if (!a.received) {
-			a.callee = copy->facts.callee;
-			a.caller = copy->caller;
-		}
+		struct ahead a = ahead_of(&p->copies[k]);
 		touch(p, &a);
 	}
 }
@@ -61,5 +66,20 @@ void plan_ahead(struct shard *s)
 		struct planned *p = plan_of(s, i);
 		for (uint32_t k = 0; i < s->plan_to && k < p->touch_cnt; k++)
 			table_ahead(s->table, &p->touch[k], stage);
+	}
+}
+
+/* As plan_ahead, before each copy of the inbox. */
+void plan_inbox(struct shard *s)
+{
+	uint32_t at = s->inbox_at;
+	if (s->inbox_to < at)
+		s->inbox_to = at;
+	for (; s->inbox_to < s->inbox_cnt && s->inbox_to < at + PLAN_MAX; s->inbox_to++)
+		s->inbox_ahead[s->inbox_to % PLAN_MAX] = ahead_of(&s->inbox[s->inbox_to]);
+	for (uint32_t stage = 0; stage < AHEAD_STAGES; stage++) {
+		uint32_t i = at + PLAN_STEP * (AHEAD_STAGES - 1 - stage);
+		if (i < s->inbox_to)
+			table_ahead(s->table, &s->inbox_ahead[i % PLAN_MAX], stage);
 	}
 }

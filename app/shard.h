@@ -86,6 +86,8 @@ struct shard {
 	int64_t flagged_ms; /* what was said by the stage called last makes its number a flagged one, since then; TIME_NONE: it does not */
 	struct planned *plan; /* PLAN_MAX: records batch.at to plan_to, at their index modulo PLAN_MAX */
 	uint32_t plan_to;
+	struct ahead inbox_ahead[PLAN_MAX]; /* the same of the copies that wait in the inbox */
+	uint32_t inbox_to;
 	struct buf message, records;
 	struct store_put *puts;
 	uint32_t put_cap;
@@ -143,6 +145,7 @@ static inline struct planned *plan_of(const struct shard *s, uint32_t i)
 }
 
 void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planned */
+void plan_inbox(struct shard *s);
 
 /* ---- apply.c ---- */
 

@@ -13,6 +13,7 @@ from measure import BenchError, Figure, cpu_s, of_rates, of_samples, percentile,
 NUMBERS = 1_000_000
 PARTITIONS = 4
 STATUS_MS = 100
+RELAY_OFF = 'relay: {called: "off", account: false, trunk: false, block: false}\n'
 STATUS = re.compile(r'^ts=(\S+) .*msg="status rate=(\d+)/s lag=(-?\d+) .* commit=([\d.]+)ms ')
 WARM_S = 8  # a broker just started takes produce requests slowly
 TAKEN = re.compile(r'^ts=(\S+) .*msg="took partition')
@@ -106,7 +107,7 @@ def _run_path(bench, topic, count, rule_cnt, policy):
     with bench.env(f"path-{shape}") as env:
         rules.write(env.folder, rule_cnt)
         redis = env.redis(appendonly=policy)
-        config = _config(env, "run", redis, cdr=topic, rules=env.folder / f"rules{rule_cnt}.yaml")
+        config = _config(env, "run", redis, relay=RELAY_OFF, cdr=topic, rules=env.folder / f"rules{rule_cnt}.yaml")
         process = env.run(config)
         pids = {"ringfence": process.process.pid, "redis": redis.process.pid, "kafka": bench.kafka_pid()}
         statuses, cpu = _watch(process, pids, count)
@@ -139,8 +140,8 @@ def _path(bench, rule_cnt):
 
 
 def bench_app_path_rule1(bench):
-    """Times `ringfence run` with one rule over a topic filled beforehand (JSON, 1 M numbers, Zipf 0.99, 4 partitions, one worker) into an empty Redis, AOF
-    off and everysec: from the last status line before the first CDR was applied (or
+    """Times `ringfence run` with one rule and without copies to other subjects (bench_app_path_relay has those) over a topic filled beforehand (JSON,
+    1 M numbers, Zipf 0.99, 4 partitions, one worker) into an empty Redis, AOF off and everysec: from the last status line before the first CDR was applied (or
     the first partition taken) to the last one that tells of some, to 0.1 s. Broker, Redis and program
     share two cores. CPU time of each process between about the same moments, to 0.2 s. Not timed: filling the topic, start, joining the group. p50 and
     p99 of a rate are over whole seconds."""
