@@ -67,18 +67,19 @@ def _replay(bench, path, rule_file, count, config=None):
 
 def bench_app_replay_json(bench):
     """Times `ringfence replay` from start to end on one core: reading a JSON file out of the page cache, decoding, windows, rules, state in
-    memory; 1 M numbers, Zipf 0.99, events counted and not written. With no rule, one rule, and 20 rules over six windows; with one rule and every
+    memory; 1 M numbers, Zipf 0.99, events counted and not written, no copies (bench_app_replay_relay has those). With no rule, one rule, and 20 rules over six windows; with one rule and every
     tenth call made by one number. The four in turn within a round; ratios are of the medians of CPU time. Not timed: making the file."""
     count = 1_000_000 if bench.quick else 5_000_000
     plain, hot = stream(bench, count), hot_stream(bench, count)
     one, twenty = rules.write(bench.folder, 1), rules.write(bench.folder, 20)
     shapes = {"norule": (plain, None), "rule1": (plain, one), "rule20": (plain, twenty), "hot": (hot, one)}
+    alone = rules.write_relay(bench.folder, "none", "off", False)
     runs = {s: [] for s in shapes}
     plain.read_bytes()  # into the page cache
     hot.read_bytes()
     for _ in range(_runs(bench)):
         for shape, (path, rule_file) in shapes.items():
-            runs[shape].append(_replay(bench, path, rule_file, count))
+            runs[shape].append(_replay(bench, path, rule_file, count, alone))
     cpu = {s: percentile([r.cpu_s for r in rs], 50) for s, rs in runs.items()}
     for shape, rs in runs.items():
         yield of_rates(f"bench_app_replay_json_{shape}", [count / r.wall_s for r in rs], "cdr/s", f"wall time, {count} CDRs")

@@ -43,10 +43,10 @@ def _filled(bench, count):
     return topic
 
 
-def _config(env, name, store, relay="", **more):
+def _config(env, name, store, relay="", workers=1, **more):
     # session timeouts of production: a busy machine is no dead member
     properties = {"session.timeout.ms": "45000", "heartbeat.interval.ms": "3000"}
-    return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms}}\ntime: {{idle: "off"}}\n{relay}', redis_timeout="30s", **more)
+    return env.config(name, store, properties=properties, more=f'run: {{status: {STATUS_MS}ms, workers: {workers}}}\ntime: {{idle: "off"}}\n{relay}', redis_timeout="30s", **more)
 
 
 def _seconds(text):
@@ -107,7 +107,7 @@ def _run_path(bench, topic, count, rule_cnt, policy):
     with bench.env(f"path-{shape}") as env:
         rules.write(env.folder, rule_cnt)
         redis = env.redis(appendonly=policy)
-        config = _config(env, "run", redis, relay=RELAY_OFF, cdr=topic, rules=env.folder / f"rules{rule_cnt}.yaml")
+        config = _config(env, "run", redis, relay=RELAY_OFF, workers=2, cdr=topic, rules=env.folder / f"rules{rule_cnt}.yaml")
         process = env.run(config)
         pids = {"ringfence": process.process.pid, "redis": redis.process.pid, "kafka": bench.kafka_pid()}
         statuses, cpu = _watch(process, pids, count)
@@ -141,7 +141,7 @@ def _path(bench, rule_cnt):
 
 def bench_app_path_rule1(bench):
     """Times `ringfence run` with one rule and without copies to other subjects (bench_app_path_relay has those) over a topic filled beforehand (JSON,
-    1 M numbers, Zipf 0.99, 4 partitions, one worker) into an empty Redis, AOF off and everysec: from the last status line before the first CDR was applied (or
+    1 M numbers, Zipf 0.99, 4 partitions, two workers) into an empty Redis, AOF off and everysec, two workers: from the last status line before the first CDR was applied (or
     the first partition taken) to the last one that tells of some, to 0.1 s. Broker, Redis and program
     share two cores. CPU time of each process between about the same moments, to 0.2 s. Not timed: filling the topic, start, joining the group. p50 and
     p99 of a rate are over whole seconds."""
