@@ -8,6 +8,8 @@
 enum token { T_END, T_VALUE, T_NAME, T_QUOTED, T_OP };
 
 enum op2 { OP2_ADD, OP2_SUB, OP2_MUL, OP2_DIV, OP2_MOD, OP2_EQ, OP2_NE, OP2_LT, OP2_LE, OP2_GT, OP2_GE, OP2_IN };
+enum op2 op_mirrored(enum op2 comparison); /* a < b is b > a */
+enum op2 op_opposite(enum op2 comparison); /* !(a < b) is a >= b */
 
 /* The macros. Those of two variables: index and value of a list, key and value of a map. */
 enum loop { LOOP_ALL, LOOP_EXISTS, LOOP_ONE, LOOP_MAP, LOOP_FILTER, LOOP_TRANSFORM_LIST, LOOP_TRANSFORM_MAP };

@@ -88,14 +88,14 @@ static bool is_condition(const struct node *n)
 	return n->type->kind == CEL_BOOL && !n->fails;
 }
 
-static enum op2 mirrored(enum op2 op)
+enum op2 op_mirrored(enum op2 op)
 {
 	static const enum op2 other[] = {
 		[OP2_EQ] = OP2_EQ, [OP2_NE] = OP2_NE, [OP2_LT] = OP2_GT, [OP2_LE] = OP2_GE, [OP2_GT] = OP2_LT, [OP2_GE] = OP2_LE};
 	return other[op];
 }
 
-static enum op2 opposite(enum op2 op)
+enum op2 op_opposite(enum op2 op)
 {
 	static const enum op2 other[] = {
 		[OP2_EQ] = OP2_NE, [OP2_NE] = OP2_EQ, [OP2_LT] = OP2_GE, [OP2_LE] = OP2_GT, [OP2_GT] = OP2_LE, [OP2_GE] = OP2_LT};
@@ -156,12 +156,12 @@ static bool fused(struct emit *e, const struct node *n, bool when, uint32_t *lis
 	if (figure->kind != NODE_FIGURE) {
 		figure = n->b;
 		number = n->a;
-		op = mirrored(op);
+		op = op_mirrored(op);
 	}
 	if (figure->kind != NODE_FIGURE || number->kind != NODE_VALUE || !cel_numeric(number->value.type))
 		return false;
 	if (figure->type->kind == CEL_INT && as_int(number->value, &op, &s.i))
-		s.op = (uint16_t)(OP_UNLESS_I_EQ + ((when ? opposite(op) : op) - OP2_EQ));
+		s.op = (uint16_t)(OP_UNLESS_I_EQ + ((when ? op_opposite(op) : op) - OP2_EQ));
 	else if (figure->type->kind == CEL_DOUBLE && as_double(number->value, &s.d))
 		s.op = (uint16_t)((when ? OP_IF_D_EQ : OP_UNLESS_D_EQ) + (op - OP2_EQ));
 	else

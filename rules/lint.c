@@ -243,20 +243,6 @@ static struct span span_of(enum op2 op, double v, bool whole)
 
 /* ---- taking a condition apart ---- */
 
-static enum op2 mirrored(enum op2 op)
-{
-	static const enum op2 other[] = {
-		[OP2_EQ] = OP2_EQ, [OP2_NE] = OP2_NE, [OP2_LT] = OP2_GT, [OP2_LE] = OP2_GE, [OP2_GT] = OP2_LT, [OP2_GE] = OP2_LE};
-	return other[op];
-}
-
-static enum op2 opposite(enum op2 op)
-{
-	static const enum op2 other[] = {
-		[OP2_EQ] = OP2_NE, [OP2_NE] = OP2_EQ, [OP2_LT] = OP2_GE, [OP2_LE] = OP2_GT, [OP2_GT] = OP2_LE, [OP2_GE] = OP2_LT};
-	return other[op];
-}
-
 static double number_of(struct cel v)
 {
 	return v.type == CEL_DOUBLE ? v.d : v.type == CEL_INT ? (double)v.i : (double)v.u;
@@ -274,8 +260,8 @@ static struct comparison comparison_of(const struct lint *l, const struct node *
 		return c;
 	c.figure = figure;
 	c.key = l->rules->slots[l->rule->kind].keys[figure->slot];
-	c.op = left ? n->op : mirrored(n->op);
-	c.op = not ? opposite(c.op) : c.op;
+	c.op = left ? n->op : op_mirrored(n->op);
+	c.op = not ? op_opposite(c.op) : c.op;
 	c.number = other->kind == NODE_VALUE && cel_numeric(other->value.type) && !isnan(number_of(other->value));
 	if (c.number)
 		c.span = span_of(c.op, number_of(other->value), feature_info(c.key.feature)->type == VALUE_INT);
