@@ -53,6 +53,10 @@ void phase_describe(const struct turn *t, struct event *out)
 		.today = SLICE_NONE, /* the day's calls come with the judging of calls */
 		.today_left = -1,
 		.health = -1,
+		.maturity = -1,
+		.connection = -1,
+		.engagement = -1,
+		.sentiment = -1,
 		.open_alerts = names,
 		.open_alert_cnt = state_firing(t->state, names),
 		.flags = flags_copy(t),

@@ -148,7 +148,9 @@ struct event_number {
 	struct event_caps caps;
 	struct slice today;              /* local day, YYYY-MM-DD */
 	int32_t today_calls, today_left; /* left: -1 = no cap */
-	int32_t health;                  /* -1: too little data */
+	int32_t health;                  /* -1: too little data; so are its parts */
+	int32_t maturity, connection, engagement, sentiment;
+	bool contacts_incomplete;        /* more contacts than could be kept: unknown_contact is not judged */
 	const struct slice *open_alerts; /* rule names */
 	uint32_t open_alert_cnt;
 	const struct event_flag *flags; /* open, by provider, carrier and label */
@@ -163,9 +165,32 @@ struct event_cohort_number {
 	uint32_t calls;  /* among the newest 128 of the cohort */
 };
 
+/* A policy that a number broke. `limit` and `value` are counts, seconds or shares, as the policy has it. */
+struct event_violation {
+	enum phase phase;   /* whose policy it is */
+	const char *policy; /* "no_calls", "daily_cap", "unknown_contact", "short_call", "new_contact_share" */
+	struct slice day;   /* local, YYYY-MM-DD: of the call, or the day judged */
+	struct value limit, value;
+	struct slice consequence; /* "alert", "restart", "extend", ... */
+};
+
+/* One step of the dispute calendar. */
+struct event_dispute {
+	struct slice step, target; /* "first_orion.registration"; whom it goes to */
+	const char *state;         /* "due", "sent", "follow_up_due", "answered", "closed" */
+	int64_t due_ms;
+	struct slice note;
+};
+
+/* A finished episode as one JSON object, written by the stage that knows it. */
+struct event_case_study {
+	struct slice study; /* JSON */
+};
+
 struct event_advisory {
 	const char *topic;
 	struct slice detail;
+	struct slice detail_json; /* if present: an object in place of the text */
 	/* cohort_numbers: which rule asks, and the numbers, best match first; `detail` is not read */
 	struct slice rule, mode;
 	const struct event_cohort_number *numbers;
@@ -186,8 +211,11 @@ struct event {
 	union {
 		struct event_alert alert;
 		struct event_transition transition;
+		struct event_violation violation;
 		struct event_number number;
 		struct event_advisory advisory;
+		struct event_dispute dispute;
+		struct event_case_study case_study;
 	};
 };
 

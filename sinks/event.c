@@ -229,6 +229,36 @@ static void write_transition(struct json *j, const struct event_transition *t)
 	write_caps(j, &t->caps);
 }
 
+static void write_violation(struct json *j, const struct event_violation *v)
+{
+	json_key(j, "phase");
+	json_string(j, phase_name(v->phase));
+	json_key(j, "policy");
+	json_string(j, v->policy);
+	json_key(j, "day");
+	json_text(j, v->day);
+	json_key(j, "limit");
+	write_value(j, &v->limit);
+	json_key(j, "value");
+	write_value(j, &v->value);
+	json_key(j, "consequence");
+	json_text(j, v->consequence);
+}
+
+static void write_dispute(struct json *j, const struct event_dispute *d)
+{
+	json_key(j, "step");
+	json_text(j, d->step);
+	json_key(j, "target");
+	json_text(j, d->target);
+	json_key(j, "state");
+	json_string(j, d->state);
+	json_key(j, "due");
+	json_time(j, d->due_ms);
+	json_key(j, "note");
+	json_text(j, d->note);
+}
+
 static void write_today(struct json *j, const struct event_number *n)
 {
 	json_key(j, "today");
@@ -268,11 +298,16 @@ void event_flags_write(struct json *j, const struct event_flag *flags, uint32_t 
 	json_close(j, ']');
 }
 
-/* The parts of health come with the part of the project that computes them; their names are here from the start, so that a reader need not
- * change. */
 static void write_number(struct json *j, const struct event_number *n)
 {
-	static const char *const parts[] = {"health_maturity", "health_connection", "health_engagement", "health_sentiment"};
+	const struct {
+		const char *name;
+		int32_t value;
+	} parts[] = {{"health", n->health},
+		     {"health_maturity", n->maturity},
+		     {"health_connection", n->connection},
+		     {"health_engagement", n->engagement},
+		     {"health_sentiment", n->sentiment}};
 	json_key(j, "phase");
 	json_string(j, phase_name(n->phase));
 	json_key(j, "phase_since");
@@ -281,11 +316,13 @@ static void write_number(struct json *j, const struct event_number *n)
 	json_time(j, n->until_ms);
 	write_caps(j, &n->caps);
 	write_today(j, n);
-	json_key(j, "health");
-	json_int(j, n->health);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		json_key(j, parts[i]);
-		json_int(j, -1);
+		json_key(j, parts[i].name);
+		json_int(j, parts[i].value);
+	}
+	if (n->contacts_incomplete) {
+		json_key(j, "contacts_incomplete");
+		json_bool(j, true);
 	}
 	event_flags_write(j, n->flags, n->flag_cnt);
 	json_key(j, "open_alerts");
@@ -333,6 +370,8 @@ static void write_advisory(struct json *j, const struct event_advisory *a)
 	json_key(j, "detail");
 	if (a->number_cnt)
 		write_cohort_numbers(j, a);
+	else if (a->detail_json.p)
+		json_raw(j, a->detail_json);
 	else
 		json_text(j, a->detail);
 }
@@ -354,9 +393,16 @@ static void write_kind(struct json *j, const struct event *e)
 	case EVENT_ADVISORY:
 		write_advisory(j, &e->advisory);
 		return;
-	case EVENT_VIOLATION:  /* nobody says these yet: they get their fields with their struct */
-	case EVENT_CASE_STUDY: /* in schemas/event.h */
+	case EVENT_VIOLATION:
+		write_violation(j, &e->violation);
+		return;
 	case EVENT_DISPUTE:
+		write_dispute(j, &e->dispute);
+		return;
+	case EVENT_CASE_STUDY:
+		json_key(j, "study");
+		json_raw(j, e->case_study.study);
+		return;
 	case EVENT_KIND_CNT:
 		return;
 	}

@@ -153,6 +153,10 @@ static struct event number_event(void)
 		.today_calls = 4,
 		.today_left = 16,
 		.health = -1,
+		.maturity = -1,
+		.connection = -1,
+		.engagement = -1,
+		.sentiment = -1,
 		.open_alerts = alerts,
 		.open_alert_cnt = 2,
 	};
