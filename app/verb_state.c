@@ -3,6 +3,7 @@
 #include "app/app.h"
 #include "app/dump.h"
 #include "app/peek.h"
+#include "app/positions.h"
 #include "app/state_look.h"
 
 #include <getopt.h>
@@ -10,20 +11,25 @@
 
 static const char help[] =
 	"usage: ringfence state dump -c FILE [--subjects]\n"
-	"       ringfence state positions -c FILE\n"
+	"       ringfence state positions -c FILE [--set TOPIC:PARTITION=OFFSET]... [--unasked]\n"
 	"       ringfence state stats -c FILE\n"
 	"       ringfence state check -c FILE\n"
 	"\n"
-	"Reads the store of a configuration; nothing is changed, and a service that runs is not disturbed.\n"
+	"Reads the store of a configuration; but for --set nothing is changed, and a service that runs is not disturbed.\n"
 	"\n"
 	"  dump         one JSON object a line: first each shard, then each subject, sorted. Two equal states give equal bytes.\n"
 	"               --subjects leaves out the shards' lines\n"
 	"  positions    the shards' lines alone: CDRs applied, input positions, counts\n"
+	"               --set: a shard reads on from there, also of the topics of commands and copies. Refused while the group has "
+	"members;\n"
+	"               --unasked does not ask Kafka. Set forward, what lies between is never counted; set back, it is counted again\n"
 	"  stats        one JSON object: shards, subjects by kind, bytes, sizes of records, the numbers with the most calls\n"
 	"  check        does every record decode, do timers and records agree, are positions sane; each fault is a line on standard\n"
 	"               error, a summary goes to standard output; exit 1 if there were faults\n"
 	"\n"
 	"example: ringfence state dump -c ringfence.yaml --subjects > subjects.jsonl\n";
+
+#define SETS_MAX 1024
 
 struct visit {
 	struct dump *dump;
@@ -82,36 +88,61 @@ static enum err dump_all(const struct peek *r, bool shards, bool subjects, struc
 	return e;
 }
 
-int verb_state(int argc, char **argv)
+struct asked_for {
+	const char *config, *sets[SETS_MAX];
+	size_t set_cnt;
+	bool subjects_only, unasked;
+};
+
+/* 0: go on with what is left in argv; else the exit status, less one. */
+static int read_options(int argc, char **argv, struct asked_for *a)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"subjects", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *config = NULL;
-	bool shards = true;
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"subjects", no_argument, NULL, 's'},
+						{"set", required_argument, NULL, 'S'},    {"unasked", no_argument, NULL, 'u'},
+						{"help", no_argument, NULL, 'h'},         {0}};
 	int o;
 	while ((o = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-		if (o == 'h') {
+		if (o == 'h')
 			fputs(help, stdout);
-			return 0;
-		}
+		if (o == 'h')
+			return 1;
 		if (o == '?')
-			return verb_usage("state", "an option is not known or lacks its value");
+			return 1 + verb_usage("state", "an option is not known or lacks its value");
 		if (o == 'c')
-			config = optarg;
-		shards = shards && o != 's';
+			a->config = optarg;
+		if (o == 'S' && a->set_cnt == SETS_MAX)
+			return 1 + verb_usage("state", "at most %d --set at once", SETS_MAX);
+		if (o == 'S')
+			a->sets[a->set_cnt++] = optarg;
+		a->unasked = a->unasked || o == 'u';
+		a->subjects_only = a->subjects_only || o == 's';
 	}
+	return 0;
+}
+
+int verb_state(int argc, char **argv)
+{
+	struct asked_for a = {0};
+	int done = read_options(argc, argv, &a);
+	if (done)
+		return done - 1;
 	const char *what = optind < argc ? argv[optind] : "";
 	bool dump = strcmp(what, "dump") == 0, positions = strcmp(what, "positions") == 0;
 	bool stats = strcmp(what, "stats") == 0, check = strcmp(what, "check") == 0;
 	if (!dump && !positions && !stats && !check)
 		return verb_usage("state", "say what: dump, positions, stats or check");
-	if (!config)
+	if (!a.config)
 		return verb_usage("state", "-c FILE is missing");
+	if ((a.set_cnt || a.unasked) && !positions)
+		return verb_usage("state", "--set and --unasked belong to state positions");
 	struct peek r;
 	struct err_text why;
-	enum err e = peek_open(config, &r, &why);
+	enum err e = a.set_cnt ? positions_set(a.config, a.sets, a.set_cnt, a.unasked, &why) : ERR_OK;
+	if (e)
+		return verb_fail(e, &why);
+	e = peek_open(a.config, &r, &why);
 	if (!e)
-		e = stats ? state_stats(&r, &why) : check ? state_check(&r, &why) : dump_all(&r, shards, dump, &why);
+		e = stats ? state_stats(&r, &why) : check ? state_check(&r, &why) : dump_all(&r, !a.subjects_only, dump, &why);
 	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }

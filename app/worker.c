@@ -231,7 +231,7 @@ static enum err take(struct worker *w, struct slot *s, struct err_text *why)
 		int64_t offsets[SOURCE_TOPICS] = {m->cdr_next == TIME_NONE ? first : m->cdr_next,
 						  m->control_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->control_next,
 						  m->relay_next == TIME_NONE ? RD_KAFKA_OFFSET_BEGINNING : m->relay_next};
-		e = source_start(w->source, s->partition, offsets, w->config.accept_gap, why);
+		e = source_start(w->source, s->partition, offsets, m->produced_ms, w->config.accept_gap, why);
 		if (!e)
 			e = shard_start(s->shard, offsets[SOURCE_CDR], offsets[SOURCE_CONTROL], offsets[SOURCE_RELAY], why);
 	}

@@ -19,11 +19,13 @@ struct feed {
 	rd_kafka_message_t **stash; /* came before the queue was cut loose */
 	size_t stash_cnt, stash_cap;
 	bool at_end;
+	int64_t proof,
+		proof_ms; /* offset and timestamp of the record before the first: fetched to see that it is the one; TIME_NONE: seen, or not to be */
 };
 
 struct part {
 	int32_t partition;
-	bool mine, started;
+	bool mine, started, accept_gap;
 	struct feed feeds[SOURCE_TOPICS];
 };
 
@@ -84,7 +86,7 @@ static void feed_clear(struct feed *f)
 	free(f->stash);
 	if (f->queue)
 		rd_kafka_queue_destroy(f->queue);
-	*f = (struct feed){0};
+	*f = (struct feed){.proof = TIME_NONE};
 }
 
 void source_stop(struct source *s, int32_t partition)
@@ -318,9 +320,11 @@ static enum err check_range(struct source *s, int t, int32_t partition, int64_t 
 	return ERR_OK;
 }
 
-enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap, struct err_text *why)
+enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], int64_t before_ms, bool accept_gap,
+		      struct err_text *why)
 {
 	struct part *p = part_of(s, partition);
+	int64_t from[SOURCE_TOPICS], stored = offsets[SOURCE_CDR];
 	if (!p || !p->mine)
 		return err_set(why, ERR_FENCED, "partition %d is not assigned any more", partition);
 	source_stop(s, partition);
@@ -328,8 +332,11 @@ enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURC
 		enum err e = check_range(s, t, partition, &offsets[t], accept_gap, why);
 		if (e)
 			return e;
+		from[t] = offsets[t];
 	}
-	rd_kafka_topic_partition_list_t *l = all_topics(s, partition, offsets);
+	bool prove = before_ms != TIME_NONE && stored > 0 && offsets[SOURCE_CDR] == stored;
+	from[SOURCE_CDR] -= prove; /* retention may have taken it: then the first that comes is the one at the position */
+	rd_kafka_topic_partition_list_t *l = all_topics(s, partition, from);
 	rd_kafka_error_t *error = rd_kafka_incremental_assign(s->rk, l);
 	rd_kafka_topic_partition_list_destroy(l);
 	if (error) {
@@ -344,6 +351,9 @@ enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURC
 		rd_kafka_queue_forward(p->feeds[t].queue, NULL);
 		rd_kafka_queue_io_event_enable(p->feeds[t].queue, s->wake, &one, sizeof one);
 	}
+	p->accept_gap = accept_gap;
+	p->feeds[SOURCE_CDR].proof = prove ? stored - 1 : TIME_NONE;
+	p->feeds[SOURCE_CDR].proof_ms = before_ms;
 	return ERR_OK;
 }
 
@@ -380,6 +390,46 @@ static size_t keep_records(struct source *s, int t, struct feed *f, rd_kafka_mes
 	return kept;
 }
 
+/* The record before the stored position is the one that was counted, or the topic was made anew and has grown beyond it since. */
+static enum err check_proof(const struct source *s, const struct part *p, const rd_kafka_message_t *m, int64_t want_ms,
+			    struct err_text *why)
+{
+	const char *topic = s->topics[SOURCE_CDR];
+	int64_t ms = rd_kafka_message_timestamp(m, NULL);
+	char is[TIME_TEXT_BYTES], was[TIME_TEXT_BYTES];
+	if (ms == want_ms)
+		return ERR_OK;
+	time_format(ms < 0 ? 0 : ms, is);
+	time_format(want_ms, was);
+	if (p->accept_gap) {
+		log_warn("ingest", "%s:%d: the record at offset %lld is of %s, the one counted there was of %s: accepted", topic,
+			 p->partition, (long long)m->offset, is, was);
+		return ERR_OK;
+	}
+	return err_set(
+		why, ERR_GAP,
+		"%s:%d: the record at offset %lld is of %s, but the one that was counted there was of %s: the topic was made anew. To "
+		"count all that it holds now, set "
+		"the position back (ringfence state positions --set %s:%d=0); to go on at offset %lld, start once with --accept-gap",
+		topic, p->partition, (long long)m->offset, is, was, topic, p->partition, (long long)m->offset + 1);
+}
+
+/* Takes the proof from the front of what was fetched. */
+static enum err take_proof(const struct source *s, struct part *p, rd_kafka_message_t **m, size_t *n, struct err_text *why)
+{
+	struct feed *f = &p->feeds[SOURCE_CDR];
+	enum err e = ERR_OK;
+	if (f->proof == TIME_NONE || *n == 0)
+		return ERR_OK;
+	if (m[0]->offset == f->proof) {
+		e = check_proof(s, p, m[0], f->proof_ms, why);
+		rd_kafka_message_destroy(m[0]);
+		memmove(m, m + 1, --*n * sizeof *m);
+	}
+	f->proof = TIME_NONE;
+	return e;
+}
+
 enum err source_fetch(struct source *s, int32_t partition, enum source_topic t, rd_kafka_message_t **out, size_t max, size_t *n,
 		      struct err_text *why)
 {
@@ -401,7 +451,7 @@ enum err source_fetch(struct source *s, int32_t partition, enum source_topic t, 
 			got += (size_t)more;
 	}
 	*n = keep_records(s, (int)t, f, out, got, &e, why);
-	return e;
+	return e || t != SOURCE_CDR ? e : take_proof(s, p, out, n, why);
 }
 
 bool source_at_end(const struct source *s, int32_t partition, enum source_topic t)

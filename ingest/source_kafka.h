@@ -29,8 +29,9 @@ void source_close(struct source *s);
 enum err source_poll(struct source *s, int wait_ms, struct err_text *why) MUST_CHECK;
 
 /* Starts, or starts anew, the partition of every topic at these offsets (RD_KAFKA_OFFSET_BEGINNING and _END too). ERR_GAP: an offset is not in the topic; `why` names
- * both. With accept_gap the nearest end of the topic is taken and written back. */
-enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], bool accept_gap,
+ * both. With accept_gap the nearest end of the topic is taken and written back. `before_ms`: Kafka timestamp of the CDR record before its offset, as it
+ * was when that was counted (TIME_NONE: not known); if the topic has another there, source_fetch() says ERR_GAP. */
+enum err source_start(struct source *s, int32_t partition, int64_t offsets[SOURCE_TOPICS], int64_t before_ms, bool accept_gap,
 		      struct err_text *why) MUST_CHECK;
 void source_stop(struct source *s, int32_t partition); /* fetches no more of it */
 
