@@ -362,6 +362,8 @@ enum err pipeline_step(struct shard *s, struct wall_time now, struct err_text *w
 		e = copies_out(s, why); /* to the shards of called numbers and cohorts; acknowledged before the commit */
 	if (!e)
 		e = commit(s, why); /* records, outbox, timers, positions: one transaction, not awaited */
+	if (!e && s->pipe->resident && shard_batch_done(s) && s->inbox_at == s->inbox_cnt) /* no plan names subjects */
+		sweep_resident(s);
 	return e;
 }
 

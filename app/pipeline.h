@@ -101,6 +101,7 @@ bool shard_busy(const struct shard *s);   /* a commit is on its way, or acknowle
 uint32_t shard_outbox(const struct shard *s);
 const struct shard_times *shard_times(const struct shard *s);
 struct table *shard_subjects(struct shard *s);
+uint64_t shard_living(struct shard *s); /* subjects of the table whose records have not ended, swept or not */
 struct rules_scratch *shard_scratch(struct shard *s);
 const struct rules *shard_rules(const struct shard *s);
 

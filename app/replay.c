@@ -313,7 +313,7 @@ void replay_sums(const struct replay *r, struct replay_sums *out)
 	memcpy(out->events, r->events, sizeof out->events);
 	for (int32_t i = 0; i < r->config.partitions; i++) {
 		const struct meta *m = shard_meta(r->shards[i]);
-		out->subjects += table_subjects(shard_subjects(r->shards[i]));
+		out->subjects += shard_living(r->shards[i]);
 #define X(name, text) out->counts.name += m->counts.name;
 		META_COUNTS(X)
 #undef X

@@ -130,6 +130,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->pipe = p;
 	s->outlet = outlet;
 	s->owner = next_owner();
+	s->hand_from_ms = TIME_NONE;
 	s->table = table_new(p->resident ? 0 : set->cache_bytes);
 	timers_init(&s->timers);
 	outbox_init(&s->outbox);
@@ -391,6 +392,14 @@ const struct shard_times *shard_times(const struct shard *s)
 struct table *shard_subjects(struct shard *s)
 {
 	return s->table;
+}
+
+uint64_t shard_living(struct shard *s)
+{
+	uint64_t n = 0, at = 0;
+	for (struct subject *sub; (sub = table_each(s->table, &at));)
+		n += !subject_has_ended(s, sub, TIME_NONE);
+	return n;
 }
 
 struct rules_scratch *shard_scratch(struct shard *s)

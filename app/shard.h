@@ -110,6 +110,8 @@ struct shard {
 	struct slice sweep[SWEEP_MAX], gone[SWEEP_MAX]; /* to be looked at; to be deleted with the next commit */
 	uint32_t sweep_cnt, gone_cnt;
 	struct mono_time swept;
+	uint64_t hand;        /* where the table is the store: the next cell that is looked at */
+	int64_t hand_from_ms; /* from this time of the shard's clock on; TIME_NONE: no CDR yet */
 	struct first_seen first_seen;
 
 	/* records that could not be read: kept aside in the store, never overwritten */
@@ -181,6 +183,7 @@ enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, co
 
 /* Fills s->sweep with subjects of the oldest list that has passed. Not while a commit is on its way. */
 enum err sweep_look(struct shard *s, bool *found, struct err_text *why) MUST_CHECK;
-void sweep_apply(struct shard *s); /* after their records are loaded */
+void sweep_apply(struct shard *s);    /* after their records are loaded */
+void sweep_resident(struct shard *s); /* between cycles, where the table is the store */
 
 #endif

@@ -3,8 +3,13 @@
  *
  * Each stored record stands in the list of the day on which it may end: 38 days after its last call. A list whose day has passed by the shard's clock is
  * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, an open flag, a firing alert) moves to a later list. A record that ended
- * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year. */
+ * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year.
+ *
+ * Where the table is the store (files) there are no lists: a hand goes round the table, and what ended becomes a shell that
+ * holds its first day, for a year. */
 #include "app/shard.h"
+
+#define HAND_CELLS 4 /* of the table, per CDR */
 
 static enum err take_key(void *ctx, struct slice key, struct slice value, int64_t day)
 {
@@ -72,4 +77,34 @@ void sweep_apply(struct shard *s)
 {
 	for (uint32_t i = 0; i < s->sweep_cnt; i++)
 		sweep_one(s, s->sweep[i]);
+}
+
+static void sweep_resident_one(struct shard *s, struct subject *sub)
+{
+	int64_t keep_ms = s->pipe->settings->keep_ms, clock_ms = s->meta.clock_ms;
+	int32_t end_day = subject_end_day(sub, keep_ms);
+	if (sub->dirty || !subject_has_ended(s, sub, clock_ms))
+		return;
+	if (utc_day(clock_ms) - end_day > SEEN_KEPT_DAYS)
+		table_remove(s->table, sub);
+	else
+		table_shell(s->table, sub, subject_end_ms(sub, keep_ms) - keep_ms);
+}
+
+/* With each CDR the hand goes on by some cells, two subjects or so: what ended is gone before twice as many as live on can gather. */
+void sweep_resident(struct shard *s)
+{
+	int64_t clock_ms = s->meta.clock_ms;
+	if (clock_ms == TIME_NONE)
+		return;
+	if (s->hand_from_ms == TIME_NONE)
+		s->hand_from_ms = clock_ms + s->pipe->settings->keep_ms; /* nothing ends before that */
+	if (clock_ms < s->hand_from_ms)
+		return;
+	uint64_t mask = table_cells(s->table) - 1;
+	for (uint64_t visit = (uint64_t)HAND_CELLS * s->batch.cnt; visit > 0; visit--) {
+		struct subject *sub = table_cell(s->table, s->hand++ & mask);
+		if (sub)
+			sweep_resident_one(s, sub);
+	}
 }

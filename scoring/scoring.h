@@ -89,6 +89,9 @@ enum err table_load(struct table *t, struct slice key, uint64_t key_hash, struct
 void table_remove(struct table *t, struct subject *s);
 /* Its record ended, another begins: as after table_add. */
 void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t first_day);
+/* Its record ended, and where the table is the store nothing follows yet: what it remembers is given back, but for when it was first and last seen. `last_ms`:
+ * subject_end_ms() less what a record is kept, so that it stays ended. */
+void table_shell(struct table *t, struct subject *s, int64_t last_ms);
 
 void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, uint32_t len); /* copies; marks dirty */
 void table_mark(struct table *t, struct subject *s);                                          /* changed in this cycle; idempotent */
@@ -103,6 +106,9 @@ uint64_t table_subjects(const struct table *t);
 int64_t table_bytes(const struct table *t);
 /* Every subject, in no order: *at = 0 first. NULL at the end. */
 struct subject *table_each(struct table *t, uint64_t *at);
+/* For a hand that goes round: how many cells there are, a power of two that may grow; and what a cell holds, or NULL. */
+uint64_t table_cells(const struct table *t);
+struct subject *table_cell(const struct table *t, uint64_t i);
 
 /* ---- a call arrives ---- */
 

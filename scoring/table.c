@@ -273,6 +273,15 @@ void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t f
 	*s = fresh;
 }
 
+void table_shell(struct table *t, struct subject *s, int64_t last_ms)
+{
+	assert(!s->dirty);
+	t->bytes -= subject_heap_bytes(s);
+	subject_drop(t->slab, s);
+	s->state_len = 0;
+	s->clock_ms = last_ms;
+}
+
 void table_evict(struct table *t)
 {
 	assert(t->dirty_cnt == 0);
@@ -298,6 +307,16 @@ uint64_t table_subjects(const struct table *t)
 int64_t table_bytes(const struct table *t)
 {
 	return t->bytes + slab_bytes(t->slab) + (int64_t)(t->cap * sizeof *t->cells);
+}
+
+uint64_t table_cells(const struct table *t)
+{
+	return t->cap;
+}
+
+struct subject *table_cell(const struct table *t, uint64_t i)
+{
+	return t->cells[i].subject;
 }
 
 struct subject *table_each(struct table *t, uint64_t *at)

@@ -434,6 +434,45 @@ static void copies_are_applied_right_after_their_cdr_in_replay(void **state)
 	unlink(path);
 }
 
+/* Enough calls of another number for the hand to go round its table of 1,024 cells. */
+static int64_t go_round(struct rig *r, int64_t offset, int64_t time_ms)
+{
+	for (int i = 0; i < 300; i++)
+		call(r->shard, offset++, "+15551240000", "+12125550001", time_ms + i);
+	return offset;
+}
+
+static void resident_record_that_ended_gives_its_memory_back(void **state)
+{
+	static const char *const numbers[] = {"+15551230001", "+15551230002"};
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_open(&r, &outlet);
+	r.set.relay.block = false;
+	r.set.relay.called = RELAY_CALLED_OFF;
+	r.pipe.resident = true;
+	take_again(&r, &outlet);
+	int64_t end = T0 + r.set.keep_ms;
+	call(r.shard, 0, numbers[0], "+12125550001", T0);
+	call(r.shard, 1, numbers[1], "+12125550001", T0);
+	int64_t next = go_round(&r, 2, end - DAY);
+	assert_non_null(subject(&r, numbers[0])->history);
+	assert_int_equal(shard_living(r.shard), 3);
+	next = go_round(&r, next, end + DAY);
+	assert_null(subject(&r, numbers[0])->history);
+	assert_int_equal(shard_living(r.shard), 1);
+	call(r.shard, next++, numbers[0], "+12125550001", end + 2 * DAY);
+	assert_int_equal(subject(&r, numbers[0])->calls, 1);
+	assert_int_equal(subject_first_day(subject(&r, numbers[0])), utc_day(T0));
+	next = go_round(&r, next, end + 367 * DAY);
+	const struct subject *gone = table_find(shard_subjects(r.shard), slice_of(numbers[1]), hash64(numbers[1], strlen(numbers[1]), 0));
+	assert_null(gone);
+	call(r.shard, next, numbers[1], "+12125550001", end + 368 * DAY);
+	assert_int_equal(subject_first_day(subject(&r, numbers[1])), utc_day(end + 368 * DAY));
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +490,7 @@ int main(void)
 		cmocka_unit_test(open_flag_keeps_the_record),
 		cmocka_unit_test(dump_lists_open_flags_and_keeps_what_they_hold),
 		cmocka_unit_test(flag_that_does_not_fit_is_a_dead_letter),
+		cmocka_unit_test(resident_record_that_ended_gives_its_memory_back),
 		cmocka_unit_test(copies_are_applied_right_after_their_cdr_in_replay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
