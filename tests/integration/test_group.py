@@ -96,3 +96,54 @@ def test_group_sleeper_is_fenced(env):
     for r in (sleeper, first):
         r.terminate()
     compare_with_calm(env, config, redis, stream)
+
+
+def account_calls(config):
+    return next((s["lifetime"]["calls"] for s in config.dump()[1].values() if s["subject"] == "account:acme"), 0)
+
+
+def roll(env, config, running, name):
+    """One process after the other is replaced by one with another configuration; none is without a successor for long."""
+    after = []
+    for i, process in enumerate(running):
+        process.terminate()
+        r = env.run(config, log=f"{name}-{i}.log")
+        r.wait_line("took partition", 30)
+        after.append(r)
+    return after
+
+
+def test_group_rolling_change_of_relay_switches(env):
+    """Copies for accounts are switched on, and off again, in a group of two, one process after the other, with a kill while they are on. The account counts
+    exactly the calls of the time in between, of shards whose owner had them on."""
+    stream = Stream(41, 24_000)
+    redis = env.redis()
+    env.kafka.create(env.cdr)
+    off = "relay: {called: \"off\", account: false, trunk: false, block: false}\n"
+    on = "relay: {called: \"off\", account: true, trunk: false, block: false}\n"
+    without = env.config("without", redis, out="roll", group="roll", more=off)
+    both = env.config("both", redis, out="roll", group="roll", more=on)
+    running = [env.run(without, log=f"without-{i}.log") for i in range(2)]
+    for r in running:
+        r.wait_line("took partition", 30)
+    env.kafka.produce(env.cdr, stream.records[:6000])
+    without.wait_read(60, running[0])
+    before = without.applied()
+    expect(account_calls(without) == 0, "an account that no copies were made for has calls")
+    running = roll(env, both, running, "on")
+    env.kafka.produce(env.cdr, stream.records[6000:10_000])
+    running[0].kill()
+    running[0] = env.run(both, log="on-again.log")
+    running[0].wait_line("took partition", 30)
+    env.kafka.produce(env.cdr, stream.records[10_000:16_000])
+    both.wait_read(60, running[0])
+    on_calls = both.applied() - before
+    expect(on_calls > 0 and account_calls(both) == on_calls, f"the account has {account_calls(both)} calls of {on_calls}")
+    running = roll(env, without, running, "off")
+    env.kafka.produce(env.cdr, stream.records[16_000:])
+    without.wait_read(60, running[0])
+    for r in running:
+        r.terminate()
+    shards, subjects = without.dump()
+    expect(account_calls(without) == on_calls, f"the account has {account_calls(without)} calls of {on_calls}")
+    expect_oracle(stream, shards, subjects)
