@@ -17,6 +17,8 @@
 #define IDLE_WAIT_MS 20
 #define TAKE_PAUSE_FIRST_MS 100
 #define TAKE_PAUSE_MOST_MS 5000
+#define FENCED_OFTEN 5
+#define FENCED_WITHIN_S 60
 #define COUNT_CHECK_S 10
 #define RELAY_WAIT_MS 60000
 #define COUNT_WAIT_MS 5000
@@ -28,6 +30,8 @@ struct slot { /* a partition that the group gave us */
 	struct shard *shard; /* NULL: not taken yet */
 	struct mono_time take_at;
 	int64_t pause_ms;
+	uint32_t fenced_cnt; /* each within FENCED_WITHIN_S of the one before */
+	struct mono_time fenced_at;
 	int64_t knew;              /* position of the next CDR when we last had the shard; TIME_NONE: never */
 	bool away;                 /* said once, and once again when it is back */
 	rd_kafka_message_t **held; /* the batch's bytes */
@@ -178,6 +182,20 @@ static void on_taken(void *ctx, int32_t partition, bool lost)
 	}
 }
 
+/* Once is a sleeper that wakes, or a store set back. Again and again is somebody whom the group does not know. */
+static void note_fenced(struct worker *w, struct slot *s)
+{
+	w->fenced++;
+	s->fenced_cnt = mono_seconds_since(s->fenced_at) < FENCED_WITHIN_S ? s->fenced_cnt + 1 : 1;
+	s->fenced_at = mono_now();
+	if (s->fenced_cnt == FENCED_OFTEN)
+		log_error("app",
+			  "partition %d was taken away by another process %d times, though the group %s gives it to this one: does a "
+			  "process of "
+			  "the deployment %s run with another kafka.group, or on another Kafka? Stop one of them",
+			  s->partition, FENCED_OFTEN, w->pipe->settings->kafka.group, w->pipe->settings->deployment);
+}
+
 /* What went wrong with a shard: retry later, or end the worker. */
 static enum err setback(struct worker *w, struct slot *s, enum err e, struct err_text *why)
 {
@@ -188,7 +206,7 @@ static enum err setback(struct worker *w, struct slot *s, enum err e, struct err
 	if (err_class(e) != ERR_CLASS_RETRY)
 		return e;
 	if (e == ERR_FENCED)
-		w->fenced++;
+		note_fenced(w, s);
 	s->pause_ms = s->pause_ms ? s->pause_ms * 2 : TAKE_PAUSE_FIRST_MS;
 	if (s->pause_ms > TAKE_PAUSE_MOST_MS)
 		s->pause_ms = TAKE_PAUSE_MOST_MS;

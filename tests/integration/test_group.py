@@ -147,3 +147,22 @@ def test_group_rolling_change_of_relay_switches(env):
     shards, subjects = without.dump()
     expect(account_calls(without) == on_calls, f"the account has {account_calls(without)} calls of {on_calls}")
     expect_oracle(stream, shards, subjects)
+
+
+def test_group_of_another_name_is_named(env):
+    """Two processes of one deployment in different groups take every shard from each other: both say what is wrong. Nothing counts twice."""
+    stream = Stream(42, 6000)
+    redis = env.redis()
+    env.kafka.create(env.cdr)
+    here, elsewhere = (env.config(name, redis, out="one", group=name) for name in ("here", "elsewhere"))
+    first = env.run(here, log="here.log")
+    first.wait_line("took partition", 30, PARTITIONS)
+    second = env.run(elsewhere, log="elsewhere.log")
+    feeder = Feeder(env.kafka, env.cdr, stream.records, 600)
+    first.wait_line("another kafka.group", 60)
+    second.terminate()
+    feeder.finish()
+    here.wait_read(60, first)
+    first.terminate()
+    shards, subjects = here.dump()
+    expect_oracle(stream, shards, subjects)
