@@ -9,6 +9,7 @@ from measure import BenchError, Figure, of_rates, parse_lines, percentile, timed
 NUMBERS = 1_000_000
 HOT_SHARE = 10  # every tenth call
 HOT_NUMBER = "+12025550100"
+ACCOUNT_TENTHS = 3  # of all calls are one account's
 
 
 def _runs(bench):
@@ -38,6 +39,23 @@ def hot_stream(bench, count):
             if i % HOT_SHARE == 0:
                 at = line.index(mark) + len(mark)
                 line = line[:at] + HOT_NUMBER + line[line.index('"', at) :]
+            out.write(line)
+    part.rename(path)
+    return path
+
+
+def account_stream(bench, count):
+    """The same stream with three of ten calls made for one and the same account; their numbers stay."""
+    path = bench.folder / f"account-{count}.jsonl"
+    if path.exists():
+        return path
+    part = path.with_suffix(".part")
+    mark = '"account_id":"'
+    with open(stream(bench, count), encoding="ascii") as source, open(part, "w", encoding="ascii") as out:
+        for i, line in enumerate(source):
+            if i % 10 < ACCOUNT_TENTHS:
+                at = line.index(mark) + len(mark)
+                line = line[:at] + "A999999" + line[line.index('"', at) :]
             out.write(line)
     part.rename(path)
     return path
@@ -111,6 +129,30 @@ def bench_app_replay_relay(bench):
         yield Figure(f"bench_app_replay_relay_{shape}_rss", max(r.rss_mib for r in rs), "MiB", remark="largest resident size")
     for shape in ("called", "all"):
         yield Figure(f"bench_app_replay_relay_{shape}_ratio", cpu[shape] / cpu["none"], "times", remark=f"relay {shape} / none")
+
+
+def bench_app_replay_account(bench):
+    """Times `ringfence replay` as bench_app_replay_relay with copies for accounts alone: the stream as it is, and with three of ten calls made for one
+    account. What a call of that account costs besides, against a call of any other: more than 1 is what the rest of its shard waits beyond its share.
+    The three in turn within a round; ratios are of the medians of CPU time, user and system."""
+    count = 1_000_000 if bench.quick else 3_000_000
+    spread, heavy, rule_file = stream(bench, count), account_stream(bench, count), rules.write_busy(bench.folder)
+    alone, accounts = rules.write_relay(bench.folder, "none", "off", False), rules.write_relay(bench.folder, "accounts", "off", False, account=True)
+    shapes = {"none": (spread, alone), "spread": (spread, accounts), "heavy": (heavy, accounts)}
+    runs = {s: [] for s in shapes}
+    for path in (spread, heavy):
+        path.read_bytes()  # into the page cache
+    for _ in range(_runs(bench)):
+        for shape, (path, config) in shapes.items():
+            runs[shape].append(_replay(bench, path, rule_file, count, config))
+    cpu = {s: percentile([r.cpu_s for r in rs], 50) for s, rs in runs.items()}
+    for shape, rs in runs.items():
+        yield of_rates(f"bench_app_replay_account_{shape}_cpu", [count / r.cpu_s for r in rs], "cdr/cpu_s", f"CPU time of the program, {count} CDRs")
+    # copies cost s in the one stream and h in the other: h = (1 - share) s + share x s
+    share = ACCOUNT_TENTHS / 10
+    copy, heavy_copy = cpu["spread"] - cpu["none"], cpu["heavy"] - cpu["none"]
+    yield Figure("bench_app_replay_account_ratio", max((heavy_copy / copy - (1 - share)) / share, 0.01), "times",
+                 remark="a copy for the account of 30 % of all calls / the average copy")
 
 
 def _program(bench, name, *args):

@@ -185,6 +185,49 @@ def bench_app_path_relay(bench):
         yield Figure(f"bench_app_path_relay_{shape}_ratio", sum(found[shape][1]) / sum(found["none"][1]), "times", remark=f"CPU time, {shape} / none")
 
 
+# ---- what is stored ----
+
+
+def _sizes(bench, name, config, env, process):
+    """Sizes of the stored records, as `state stats` tells them, when all is read."""
+    process.wait_line("took partition", 60)
+    config.wait_read(PATIENCE_S, process)
+    process.terminate(60)
+    stats = json.loads(env.verb("state", "stats", "-c", config.path, timeout_s=600))
+    sizes, kinds = stats["record_size"], {k: stats[k] for k in ("numbers", "accounts", "trunks", "blocks")}
+    yield Figure(f"bench_store_sizes_{name}", sizes["mean"], "bytes", p50=sizes["p50"], p99=sizes["p99"], n=sum(kinds.values()),
+                 remark=f"a record; p90 {sizes['p90']}, largest {sizes['max']}; subjects: " + ", ".join(f"{k} {v}" for k, v in kinds.items()))
+
+
+def bench_store_sizes(bench):
+    """Sizes of stored records, not times: the stream of the benches without copies, and the default mix of callers with all kinds of copies, on Redis; and, if
+    calls.csv of the Copenhagen Networks Study is at hand (COPENHAGEN_CSV), that real stream with all kinds."""
+    count = 1_000_000 if bench.quick else 5_000_000
+    every = 'relay: {called: "all", account: true, trunk: true, block: true}\n'
+    with bench.env("sizes") as env:
+        rules.write(env.folder, 1)
+        one = env.folder / "rules1.yaml"
+        config = _config(env, "plain", env.redis(), cdr=_filled(bench, count), rules=one, relay=RELAY_OFF)
+        yield from _sizes(bench, "plain", config, env, env.run(config))
+        bench.kafka.create("sizes.mix", PARTITIONS)
+        timed([bench.ringfence, "generate", "--count", count // 2, "--topic", "sizes.mix", "--brokers", bench.kafka.brokers])
+        config = _config(env, "mix", env.redis(), cdr="sizes.mix", rules=one, relay=every)
+        yield from _sizes(bench, "mix", config, env, env.run(config))
+        import copenhagen
+        import harness
+        import test_copenhagen
+
+        try:
+            lines = list(copenhagen.cdrs(test_copenhagen.calls_csv()))
+        except harness.Skipped as why:
+            print(f"bench_store_sizes: without the real stream: {why}", flush=True)
+            return
+        bench.kafka.create("sizes.copenhagen", PARTITIONS)
+        bench.kafka.produce("sizes.copenhagen", [(c["calling_number"], json.dumps(c).encode()) for c in lines])
+        config = _config(env, "copenhagen", env.redis(), cdr="sizes.copenhagen", rules=one, relay=every)
+        yield from _sizes(bench, "copenhagen", config, env, env.run(config))
+
+
 # ---- from CDR to alert ----
 
 

@@ -58,9 +58,9 @@ def write_busy(folder):
     return path
 
 
-def write_relay(folder, name, called, cohorts):
-    """A configuration: copies for called numbers (off, managed, all), for accounts, trunks and blocks (true, false)."""
+def write_relay(folder, name, called, cohorts, account=False):
+    """A configuration: copies for called numbers (off, managed, all), for accounts, trunks and blocks (true, false), for accounts alone."""
     path = folder / f"relay-{name}.yaml"
     on = str(cohorts).lower()
-    path.write_text(f"relay:\n  called: {called}\n  account: {on}\n  trunk: {on}\n  block: {on}\n")
+    path.write_text(f"relay:\n  called: {called}\n  account: {str(cohorts or account).lower()}\n  trunk: {on}\n  block: {on}\n")
     return path
