@@ -142,14 +142,15 @@ static uint64_t run_machine(void)
 
 static uint64_t run_chain(void)
 {
-	uint64_t filled[1] = {UINT64_MAX}, hits = 0, errors[RULES] = {0};
+	uint64_t filled[1] = {UINT64_MAX}, hits = 0, errors[RULES] = {0}, holds[CHAIN_ROOM(RULES)];
 	struct figures f = {.filled = filled, .fill = no_fill};
 	const struct expr_input in = {.figures = &f};
 	f.keys = rules_figures(set, &f.n);
 	for (int k = 0; k < REPEAT; k++)
 		for (int s = 0; s < SETS; s++) {
 			f.values = values[s];
-			for (uint32_t i = 0; (i = chain_next(&set->chain[SUBJECT_NUMBER], i, &machine, &in, errors)) < RULES; i++)
+			chain_run(&set->chain[SUBJECT_NUMBER], &machine, &in, errors, holds);
+			for (uint32_t i = 0; (i = chain_next(holds, i, RULES)) < RULES; i++)
 				hits++;
 		}
 	return hits;
@@ -214,6 +215,10 @@ int main(void)
 {
 	make_rules();
 	machine_init(&machine, EXPR_STEPS_MAX);
+	if (getenv("ONLY")) {
+		measure(getenv("ONLY"));
+		return 0;
+	}
 	measure("first");
 	measure("mixed");
 	measure("true");

@@ -30,6 +30,24 @@ bool gate_open(const struct rules_scratch *s, const struct rule *r)
 	return (!r->when || calendar_covers(r->when, s->zone, s->now_ms)) && (!r->exempt || !exempt_covers(r->exempt, &s->input));
 }
 
+bool rules_hold(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+{
+	bool any = false;
+	if (r->kind_cnt[kind] == 0) {
+		memset(s->holds, 0, CHAIN_WORDS(r->cnt) * sizeof *s->holds);
+		return false;
+	}
+	if (!chain_run(&r->chain[kind], &s->machine, &s->input, s->errors, s->holds))
+		return false;
+	for (uint32_t i = 0; (i = chain_next(s->holds, i, r->cnt)) < r->cnt; i++) {
+		if (gate_open(s, &r->rules[i]))
+			any = true;
+		else
+			chain_clear(s->holds, i);
+	}
+	return any;
+}
+
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i)
 {
 	struct cel v;
@@ -219,18 +237,29 @@ static void miss(struct turn *t, struct alert *a)
 
 /* ---- all alerts ---- */
 
-void alerts_on_call(struct turn *t, uint32_t first)
+/* Rules that are false and have no alert are not looked at. */
+static void look_at(struct turn *t)
 {
-	uint32_t known = t->state->alert_cnt;
-	for (uint32_t i = first; i < t->rules->cnt; i++) {
+	struct rules_scratch *s = t->s;
+	memcpy(s->looked_at, s->holds, CHAIN_WORDS(t->rules->cnt) * sizeof *s->holds);
+	for (uint32_t i = 0; i < t->state->alert_cnt; i++) {
+		uint32_t rule = t->state->alerts[i].rule;
+		if (rule != UINT32_MAX)
+			s->looked_at[rule / 64] |= UINT64_C(1) << (rule % 64);
+	}
+}
+
+void alerts_on_call(struct turn *t)
+{
+	const struct rules_scratch *s = t->s;
+	uint32_t known = t->state->alert_cnt, cnt = t->rules->cnt;
+	look_at(t);
+	for (uint32_t i = 0; (i = chain_next(s->looked_at, i, cnt)) < cnt; i++) {
 		const struct rule *rule = &t->rules->rules[i];
-		if (rule->kind != t->subject->kind)
-			continue;
-		bool holds = rule_holds(t->s, t->rules, i);
-		uint32_t at = t->s->alert_of[i];
+		uint32_t at = s->alert_of[i];
 		if (at)
-			go_on(t, rule, &t->state->alerts[at - 1], holds);
-		else if (holds)
+			go_on(t, rule, &t->state->alerts[at - 1], s->holds[i / 64] >> (i % 64) & 1);
+		else
 			begin_alert(t, rule);
 	}
 	for (uint32_t i = 0; i < known; i++)

@@ -78,8 +78,9 @@ struct rules_scratch;
 struct rules_subject;
 void rules_try(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
 	       const struct cdr *call, int64_t now_ms);
-/* The first rule on subjects of that kind from `from` on that is true; rules_cnt(): none. */
-uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from);
+/* All rules on subjects of that kind, as one chain; then the first from `from` on that is true; rules_cnt(): none. */
+void rules_try_all(struct rules_scratch *s, const struct rules *r, enum subject_kind kind);
+uint32_t rules_try_next(const struct rules_scratch *s, const struct rules *r, uint32_t from);
 bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* When an alert of rule i that is pending since `since_ms` is evaluated by timer, time having passed up to `after_ms`. */
 int64_t rules_pending_due(const struct rules *r, uint32_t i, int64_t since_ms, int64_t after_ms);

@@ -36,6 +36,8 @@ void rules_scratch_free(struct rules_scratch *s)
 	}
 	free(s->alert_of);
 	free(s->errors);
+	free(s->holds);
+	free(s->looked_at);
 	free(s);
 }
 
@@ -51,10 +53,12 @@ static void use_rules(struct rules_scratch *s, const struct rules *r)
 	if (s->generation == r->generation)
 		return;
 	s->generation = r->generation;
-	if (s->rule_cap < r->cnt) {
+	if (s->rule_cap < r->cnt || !s->holds) { /* a set without rules has room for one */
 		s->rule_cap = r->cnt;
 		s->alert_of = mem_realloc(s->alert_of, s->rule_cap * sizeof *s->alert_of);
 		s->errors = mem_realloc(s->errors, s->rule_cap * sizeof *s->errors);
+		s->holds = mem_realloc(s->holds, CHAIN_ROOM(s->rule_cap + 1) * sizeof *s->holds);
+		s->looked_at = mem_realloc(s->looked_at, CHAIN_WORDS(s->rule_cap + 1) * sizeof *s->looked_at);
 	}
 	for (uint32_t i = 0; i < r->cnt; i++) {
 		s->alert_of[i] = 0;
@@ -186,38 +190,23 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 		s->input.trunk = call->ingress_trunk;
 }
 
-uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from)
-{
-	const struct chain *c = &r->chain[kind];
-	if (r->kind_cnt[kind] == 0 || from >= r->cnt)
-		return r->cnt;
-	uint32_t i = chain_next(c, from, &s->machine, &s->input, s->errors);
-	while (i < r->cnt && !gate_open(s, &r->rules[i]))
-		i = chain_next(c, i + 1, &s->machine, &s->input, s->errors);
-	return i;
-}
-
 /* ---- the front door ---- */
 
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
-	uint32_t first = 0;
 	subject->changed = false; /* the judging of calls by phase comes with a later part */
 	if (r->bare)
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
-	if (subject->state_len == 0) {
-		first = rules_try_next(s, r, subject->kind, 0);
-		if (first == r->cnt)
-			return;
-	}
+	if (!rules_hold(s, r, subject->kind) && subject->state_len == 0)
+		return;
 	struct turn t = {
 		.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = now_ms, .fired_ms = later(now_ms, subject->clock_ms)};
 	if (!turn_begin(&t))
 		return;
-	alerts_on_call(&t, first);
+	alerts_on_call(&t);
 	turn_settle(&t);
 	if (t.trigger)
 		phase_on_trigger(&t);
@@ -327,6 +316,16 @@ void rules_try(struct rules_scratch *s, const struct rules *r, const struct rule
 {
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
+}
+
+void rules_try_all(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+{
+	rules_hold(s, r, kind);
+}
+
+uint32_t rules_try_next(const struct rules_scratch *s, const struct rules *r, uint32_t from)
+{
+	return chain_next(s->holds, from, r->cnt);
 }
 
 bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i)
