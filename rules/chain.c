@@ -3,8 +3,8 @@
  *   Conditions of rules begin with comparisons of figures with numbers, joined by &&, and rules of one set begin alike: the same guard, or the same
  *   account in front of every rule of a customer. So the conditions of a set are one tree: what is equal from the left is asked once for all rules that
  *   have it. At a fork all tests are asked without a jump, into the bits of a word, and then only those that are true are gone into. Behind it comes a
- *   row of tests that no other rule shares, and-ed together, with one jump at its end. What is no such comparison is left to the rule's own program,
- *   which runs on from there when all that stands before it is true.
+ *   row of tests that no other rule shares, and-ed together, with one jump at its end. What few rules share is not worth a fork behind the first one: to
+ *   guess wrong costs as much as five tests. What is no such comparison is left to the rule's own program, which runs on from there when all that stands before it is true.
  *
  * GUARANTEES. Rules are true here when their programs say so (a test compares both over random sets). A figure is computed exactly when the programs
  * one by one would compute it: the tests of a fork are what each of its rules asks next, and a row whose figures are not all there is asked one by one,
@@ -167,6 +167,8 @@ static void go_into(const struct chain_run *r, uint32_t fork)
 		k = &r->c->forks[fork];
 		for (uint32_t i = 0; i < k->text_cnt; i += r->c->texts[k->text + i].cnt)
 			ask_text(r, &r->c->texts[k->text + i]);
+		for (const struct leaf *l = r->c->leaves + k->leaf, *end = l + k->leaf_cnt; l < end; l++)
+			r->holds[l->rule] = ask_row(r, &l->row);
 		for (uint64_t bits = ask_all(r, &k->row); bits; bits &= bits - 1)
 			go_behind(r, &r->c->branches[k->branch + (uint32_t)__builtin_ctzll(bits)]);
 	}

@@ -46,13 +46,20 @@ struct branch {
 	uint32_t fork;         /* or CHAIN_NONE */
 };
 
+/* The last tests of one rule. */
+struct leaf {
+	struct test_row row;
+	uint32_t rule;
+};
+
 #define FORK_TESTS 64 /* those behind stand in another fork, `more` */
 
-/* What is asked at one place: tests, each with a branch of its own, and texts. */
+/* What is asked at one place: tests, each with a branch of its own, texts, and rules that are asked to their end. */
 struct fork {
 	struct test_row row;
 	uint32_t branch; /* of its first test; the others follow */
 	uint32_t text, text_cnt;
+	uint32_t leaf, leaf_cnt;
 	uint32_t more; /* or CHAIN_NONE */
 };
 
@@ -61,6 +68,7 @@ struct chain {
 	struct text_test *texts;
 	struct branch *branches; /* the first is behind nothing: what is asked of everybody */
 	struct fork *forks;
+	struct leaf *leaves;
 	struct hit *hits;
 	const struct program *const *programs; /* borrowed */
 	uint32_t cnt;

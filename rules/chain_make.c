@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define FEW 4        /* rules that are asked each to its end, whatever they share */
 #define ATOMS_MAX 64 /* of a rule; behind them its program decides. Bounds how deep a chain goes */
 
 struct atom {
@@ -32,7 +33,7 @@ struct make {
 	struct chain *out;
 	struct atom *atoms;
 	struct clause *clauses;
-	uint32_t test_cnt, text_cnt, branch_cnt, fork_cnt, hit_cnt;
+	uint32_t test_cnt, text_cnt, branch_cnt, fork_cnt, leaf_cnt, hit_cnt;
 };
 
 /* ---- a comparison as a range ---- */
@@ -222,23 +223,53 @@ static void count_texts(struct text_test *texts, uint32_t cnt)
 	}
 }
 
+/* Whether these clauses are asked to their end at a fork. Not the first tests of all rules, nor behind a text: these are guards, most of them false. */
+static bool are_few(const struct make *m, uint32_t from, uint32_t to, uint32_t depth)
+{
+	if (depth == 0 || m->clauses[from].atoms[depth - 1].is_text || to - from > FEW)
+		return false;
+	for (; from < to; from++) {
+		const struct clause *c = &m->clauses[from];
+		for (uint32_t i = depth; i < c->cnt; i++)
+			if (c->atoms[i].is_text)
+				return false;
+		if (c->hit.from != CHAIN_NONE)
+			return false;
+	}
+	return true;
+}
+
+static void put_leaves(struct make *m, uint32_t from, uint32_t to, uint32_t depth)
+{
+	for (; from < to; from++) {
+		const struct clause *c = &m->clauses[from];
+		struct leaf *l = &m->out->leaves[m->leaf_cnt++];
+		*l = (struct leaf){.rule = c->hit.rule};
+		for (uint32_t i = depth; i < c->cnt; i++)
+			put_test(m, &l->row, &c->atoms[i].test);
+	}
+}
+
 /* The tests of one fork, as many as it holds, or all its texts. Their clauses end at the return. */
 static uint32_t put_asked(struct make *m, struct fork *k, uint32_t from, uint32_t to, uint32_t depth)
 {
-	uint32_t at = from, branch = m->branch_cnt;
+	uint32_t at = from, end, branch = m->branch_cnt;
 	k->branch = branch;
 	k->text = m->text_cnt;
-	for (; at < to && k->row.cnt < FORK_TESTS; branch++) {
+	for (; at < to && k->row.cnt < FORK_TESTS; at = end) {
 		const struct atom *a = &m->clauses[at].atoms[depth];
+		end = group_end(m, at, to, depth);
+		if (are_few(m, at, end, depth))
+			continue;
+		if (k->text < m->text_cnt && !a->is_text)
+			break;
 		if (a->is_text) {
 			m->out->texts[m->text_cnt] = a->text;
-			m->out->texts[m->text_cnt++].branch = branch;
-		} else if (k->text < m->text_cnt) {
-			break;
+			m->out->texts[m->text_cnt++].branch = branch++;
 		} else {
 			put_test(m, &k->row, &a->test);
+			branch++;
 		}
-		at = group_end(m, at, to, depth);
 	}
 	k->text_cnt = m->text_cnt - k->text;
 	count_texts(m->out->texts + k->text, k->text_cnt);
@@ -253,9 +284,17 @@ static uint32_t put_fork(struct make *m, uint32_t from, uint32_t to, uint32_t de
 		struct fork k = {.more = CHAIN_NONE};
 		uint32_t fork = m->fork_cnt++, end = put_asked(m, &k, from, to, depth), branch = k.branch;
 		m->branch_cnt += k.row.cnt + k.text_cnt;
+		k.leaf = m->leaf_cnt;
 		for (uint32_t at = from, next; at < end; at = next) {
 			next = group_end(m, at, end, depth);
-			put_branch(m, branch++, at, next, depth + 1);
+			if (are_few(m, at, next, depth))
+				put_leaves(m, at, next, depth);
+		}
+		k.leaf_cnt = m->leaf_cnt - k.leaf;
+		for (uint32_t at = from, next; at < end; at = next) {
+			next = group_end(m, at, end, depth);
+			if (!are_few(m, at, next, depth))
+				put_branch(m, branch++, at, next, depth + 1);
 		}
 		from = end;
 		if (from < to)
@@ -291,6 +330,7 @@ void chain_make(const struct program *const *programs, uint32_t cnt, struct aren
 			      .texts = arena_alloc(a, atoms * sizeof *out->texts),
 			      .branches = arena_alloc(a, (atoms + 1) * sizeof *out->branches),
 			      .forks = arena_alloc(a, (atoms + 1) * sizeof *out->forks),
+			      .leaves = arena_alloc(a, (cnt + 1) * sizeof *out->leaves),
 			      .hits = arena_alloc(a, (cnt + 1) * sizeof *out->hits),
 			      .programs = programs,
 			      .cnt = cnt};
