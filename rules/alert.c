@@ -237,23 +237,23 @@ static void miss(struct turn *t, struct alert *a)
 
 /* ---- all alerts ---- */
 
-/* Rules that are false and have no alert are not looked at. */
-static void look_at(struct turn *t)
+/* Rules that have an alert; with `due`: one whose timer it is. */
+static void look_at_alerts(struct turn *t, bool due)
 {
-	struct rules_scratch *s = t->s;
-	memcpy(s->looked_at, s->holds, CHAIN_WORDS(t->rules->cnt) * sizeof *s->holds);
 	for (uint32_t i = 0; i < t->state->alert_cnt; i++) {
-		uint32_t rule = t->state->alerts[i].rule;
-		if (rule != UINT32_MAX)
-			s->looked_at[rule / 64] |= UINT64_C(1) << (rule % 64);
+		const struct alert *a = &t->state->alerts[i];
+		if (a->rule != UINT32_MAX && (!due || a->due_ms == t->now_ms))
+			t->s->looked_at[a->rule / 64] |= UINT64_C(1) << (a->rule % 64);
 	}
 }
 
+/* Rules that are false and have no alert are not looked at. */
 void alerts_on_call(struct turn *t)
 {
 	const struct rules_scratch *s = t->s;
 	uint32_t known = t->state->alert_cnt, cnt = t->rules->cnt;
-	look_at(t);
+	memcpy(s->looked_at, s->holds, CHAIN_WORDS(cnt) * sizeof *s->holds);
+	look_at_alerts(t, false);
 	for (uint32_t i = 0; (i = chain_next(s->looked_at, i, cnt)) < cnt; i++) {
 		const struct rule *rule = &t->rules->rules[i];
 		uint32_t at = s->alert_of[i];
@@ -278,12 +278,12 @@ bool alerts_due(const struct turn *t, int64_t due_ms)
 /* In the order of the rules, as at a call; those of rules that are gone behind them, by name. */
 void alerts_on_timer(struct turn *t)
 {
-	uint32_t known = t->state->alert_cnt;
-	for (uint32_t i = 0; i < t->rules->cnt; i++) {
-		struct alert *a = t->s->alert_of[i] ? &t->state->alerts[t->s->alert_of[i] - 1] : NULL;
-		if (a && a->due_ms == t->now_ms)
-			go_on(t, &t->rules->rules[i], a, rule_holds(t->s, t->rules, i));
-	}
+	const struct rules_scratch *s = t->s;
+	uint32_t known = t->state->alert_cnt, cnt = t->rules->cnt;
+	memset(s->looked_at, 0, CHAIN_WORDS(cnt) * sizeof *s->looked_at);
+	look_at_alerts(t, true);
+	for (uint32_t i = 0; (i = chain_next(s->looked_at, i, cnt)) < cnt; i++)
+		go_on(t, &t->rules->rules[i], &t->state->alerts[s->alert_of[i] - 1], rule_holds(t->s, t->rules, i));
 	for (uint32_t i = 0; i < known; i++) {
 		struct alert *a = &t->state->alerts[i];
 		if (a->rule == UINT32_MAX && a->due_ms == t->now_ms)
