@@ -54,6 +54,7 @@ bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_m
 static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
 {
 	int32_t end_day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	histories_end(s, sub);
 	table_renew(s->table, sub, since_ms, utc_day(since_ms) - end_day <= SEEN_KEPT_DAYS ? subject_first_day(sub) : -1);
 	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
 	s->meta.counts.expired++;
@@ -127,6 +128,7 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 /* What rules decided becomes part of the record, the timers and the outbox. */
 static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
+	histories_take(s, sub, rs);
 	s->flagged_ms = TIME_NONE;
 	if (rs->changed) {
 		table_set_state(s->table, sub, rs->state, rs->state_len);
@@ -324,6 +326,7 @@ static struct event_flag flag_of(const struct command *c, int64_t time_ms)
 /* Flags have no timers, and opening or closing one says nothing: the state is all that changes. */
 static void keep_flags(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
+	histories_take(s, sub, rs);
 	if (rs->changed)
 		table_set_state(s->table, sub, rs->state, rs->state_len);
 }
@@ -429,7 +432,8 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 static bool cycle_full(const struct shard *s)
 {
 	const struct settings *set = s->pipe->settings;
-	return table_dirty_cnt(s->table) >= set->run.changed_records || table_dirty_bytes(s->table) >= set->run.changed_bytes ||
+	return table_dirty_cnt(s->table) >= set->run.changed_records ||
+	       table_dirty_bytes(s->table) + (int64_t)s->histories.bytes.len >= set->run.changed_bytes ||
 	       s->timers_fired >= set->run.timers;
 }
 

@@ -201,7 +201,7 @@ static void list_day(struct shard *s, struct subject *sub)
 static void collect_records(struct shard *s, struct store_commit *c)
 {
 	uint32_t n = table_dirty_cnt(s->table), days = first_seen_changed(&s->first_seen), i = 0;
-	GROW(s->puts, s->put_cap, n + SWEEP_MAX + days);
+	GROW(s->puts, s->put_cap, n + SWEEP_MAX + days + s->histories.gone_cnt);
 	GROW(s->days, s->day_cap, n + s->day_cnt);
 	GROW(s->put_blocks, s->put_block_cap, n * RECORD_BLOCKS_MAX);
 	buf_reset(&s->records);
@@ -223,6 +223,8 @@ static void collect_records(struct shard *s, struct store_commit *c)
 		s->puts[i++] = (struct store_put){.at = {s->gone[k], SPACE_RECORD}};
 	first_seen_puts(&s->first_seen, s->puts + i);
 	i += days;
+	i += histories_puts(&s->histories, s->puts + i);
+	c->appends = histories_appends(&s->histories, &c->append_cnt);
 	c->puts = s->puts;
 	c->put_cnt = i;
 	c->days = s->days;
@@ -294,6 +296,7 @@ static enum err commit(struct shard *s, struct err_text *why)
 	s->outbox.acked_cnt = 0;
 	s->day_cnt = 0;
 	s->gone_cnt = 0;
+	histories_reset(&s->histories);
 	table_clean(s->table);
 	timers_clean(&s->timers);
 	table_evict(s->table);

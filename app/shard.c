@@ -131,6 +131,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->outlet = outlet;
 	s->owner = next_owner();
 	s->hand_from_ms = TIME_NONE;
+	histories_init(&s->histories);
 	s->table = table_new(p->resident ? 0 : set->cache_bytes);
 	timers_init(&s->timers);
 	outbox_init(&s->outbox);
@@ -308,6 +309,7 @@ void shard_drop(struct shard *s)
 	free(s->days);
 	arena_release(&s->sweep_arena);
 	first_seen_release(&s->first_seen);
+	histories_release(&s->histories);
 	free(s->damaged);
 	free(s);
 }

@@ -4,6 +4,7 @@
 #define RINGFENCE_APP_SHARD_H
 
 #include "app/first_seen.h"
+#include "app/histories.h"
 #include "app/pipeline.h"
 #include "base/hash.h"
 
@@ -113,6 +114,7 @@ struct shard {
 	uint64_t hand;        /* where the table is the store: the next cell that is looked at */
 	int64_t hand_from_ms; /* from this time of the shard's clock on; TIME_NONE: no CDR yet */
 	struct first_seen first_seen;
+	struct histories histories; /* what the cycle appends to histories, and which ones end */
 
 	/* records that could not be read: kept aside in the store, never overwritten */
 	char (*damaged)[SUBJECT_KEY_MAX + 1];

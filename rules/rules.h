@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/history.h"
 #include "schemas/cdr.h"
 #include "schemas/event.h"
 #include "scoring/features.h"
@@ -140,6 +141,10 @@ struct rules_subject {
 	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
 	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
+	/* out, borrowed as the state: what goes into its history (rules/history.h), written together with the record. `changed` is set if there is something */
+	const struct history_write *history;
+	const uint8_t *history_bytes;
+	uint32_t history_cnt;
 };
 
 /* Whether the state section can be read: ERR_CORRUPT if it is damaged or of a newer version. To be asked once when a record is loaded; the calls
@@ -205,6 +210,8 @@ struct rules_view {
 	const struct event_flag
 		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
 	uint32_t open_flag_cnt;
+	bool has_history;
+	struct history_head history;
 	int64_t due_ms;
 };
 /* What keeps the record of a silent subject beyond its time (DESIGN section 7, "Expiry"): an episode, a firing alert, an open flag. */

@@ -30,6 +30,7 @@ void rules_scratch_free(struct rules_scratch *s)
 	arena_release(&s->arena);
 	machine_release(&s->machine);
 	buf_release(&s->out);
+	history_stage_release(&s->history);
 	for (int kind = 0; kind < SUBJECT_KINDS; kind++) {
 		free(s->figures[kind].filled);
 		free(s->figures[kind].values);
@@ -104,6 +105,12 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+static void nothing_yet(struct rules_subject *subject)
+{
+	subject->changed = false;
+	subject->history_cnt = 0;
+}
+
 /* False: the section cannot be read, and nothing may be done. */
 static bool turn_begin(struct turn *t)
 {
@@ -113,6 +120,8 @@ static bool turn_begin(struct turn *t)
 		s->counts.unreadable++;
 		return false;
 	}
+	t->episode_before = t->state->phase.episode;
+	history_stage_reset(&s->history);
 	for (uint32_t i = 0; t->rules && i < t->state->alert_cnt; i++) {
 		struct alert *a = &t->state->alerts[i];
 		a->rule = rules_find(t->rules, a->name, a->fingerprint);
@@ -133,6 +142,10 @@ static void turn_settle(struct turn *t)
 
 static void turn_end(struct turn *t, struct rules_subject *subject)
 {
+	history_turn_end(t);
+	subject->history_bytes = t->s->history.placed.data;
+	subject->history = t->s->history.writes;
+	subject->history_cnt = t->s->history.write_cnt;
 	subject->due_ms = state_due(t->state);
 	subject->changed = t->state->changed;
 	if (!subject->changed)
@@ -195,7 +208,7 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
-	subject->changed = false; /* the judging of calls by phase comes with a later part */
+	nothing_yet(subject); /* the judging of calls by phase comes with a later part */
 	if (r->bare)
 		return;
 	use_rules(s, r);
@@ -218,7 +231,7 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 		    const char **timer)
 {
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = due_ms, .fired_ms = due_ms};
-	subject->changed = false;
+	nothing_yet(subject);
 	use_rules(s, r);
 	set_input(s, subject, f, NULL, due_ms);
 	if (!turn_begin(&t))
@@ -243,7 +256,7 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 {
 	struct turn t = {.s = s, .subject = subject, .figures = f, .now_ms = c->time_ms, .fired_ms = later(c->time_ms, subject->clock_ms)};
 	(void)r; /* a command evaluates no rule */
-	subject->changed = false;
+	nothing_yet(subject);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return false;
 	bool applies = c->quarantine ? phase_on_quarantine(&t, c->note) : phase_on_release(&t, c->note);
@@ -254,7 +267,7 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag)
 {
 	struct turn t = {.s = s, .subject = subject};
-	subject->changed = false;
+	nothing_yet(subject);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return FLAG_NO_ROOM;
 	enum rules_flagged flagged = flag_on_open(&t, flag);
@@ -265,7 +278,7 @@ enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match)
 {
 	struct turn t = {.s = s, .subject = subject};
-	subject->changed = false;
+	nothing_yet(subject);
 	if (subject->state_len == 0 || !turn_begin(&t))
 		return;
 	state_flag_close(t.state, match);
@@ -304,6 +317,8 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.open_alert_cnt = state_firing(t.state, s->names),
 		.open_flags = t.state->flags,
 		.open_flag_cnt = t.state->flag_cnt,
+		.has_history = !history_head_plain(&t.state->history),
+		.history = t.state->history,
 		.due_ms = state_due(t.state),
 	};
 	return ERR_OK;

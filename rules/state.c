@@ -11,6 +11,8 @@
  *
  *   type 3  flags    count (varint); of each: provider, carrier, label, by, since (zig-zag)
  *
+ *   type 9  history  where the next entry of the history goes (history.c)
+ *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
  *   01                                                                 version
@@ -34,7 +36,7 @@
 #define ALERT_BYTES 46     /* of an alert less its name and severity */
 #define FLAG_BYTES 15      /* of a flag less its texts: their lengths (two bytes for the label), the time */
 
-enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS };
+enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_HISTORY = 9 };
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
 enum { ALERT_FIRING = 1, ALERT_SHADOW = 2, ALERT_FALSE = 4, ALERT_GONE = 8 };
 
@@ -46,7 +48,8 @@ static void state_init(struct state *s)
 	s->phase = (struct phase_state){.phase = PHASE_ACTIVE, .since_ms = TIME_NONE, .until_ms = TIME_NONE, .hold_ms = TIME_NONE};
 	s->alert_cnt = s->open_cnt = 0;
 	s->flag_cnt = s->flag_bytes = 0;
-	s->room_bytes = STATE_BYTES_MAX - PHASE_BYTES_MAX;
+	s->room_bytes = ALERTS_FLAGS_BYTES_MAX - PHASE_BYTES_MAX;
+	s->history = (struct history_head){0};
 	s->changed = false;
 }
 
@@ -237,6 +240,8 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 			decode_alerts(&in, s);
 		else if (type == SECTION_FLAGS && type > last)
 			decode_flags(&in, s);
+		else if (type == SECTION_HISTORY && type > last)
+			history_head_decode(&in, &s->history);
 		else
 			r.bad = true;
 		r.bad = r.bad || in.bad || reader_left(&in) > 0;
@@ -325,7 +330,7 @@ static void encode_flags(const struct state *s, struct buf *out)
 void state_encode(const struct state *s, struct buf *out)
 {
 	size_t from = out->len;
-	if (phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0)
+	if (phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0 && history_head_plain(&s->history))
 		return;
 	buf_put_u8(out, STATE_VERSION);
 	if (!phase_plain(&s->phase))
@@ -339,6 +344,11 @@ void state_encode(const struct state *s, struct buf *out)
 	}
 	if (s->flag_cnt)
 		encode_flags(s, out);
+	if (!history_head_plain(&s->history)) {
+		size_t at = section_begin(out, SECTION_HISTORY);
+		history_head_encode(&s->history, out);
+		section_end(out, at);
+	}
 	assert(out->len - from <= STATE_BYTES_MAX);
 	(void)from;
 }

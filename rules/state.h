@@ -5,13 +5,15 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/history.h"
 #include "rules/ruleset.h"
 #include "schemas/event.h"
 
 #define ALERTS_MAX 64             /* pending or firing at once, of one subject */
 #define FLAGS_OPEN_MAX 32         /* of one subject */
 #define FLAGS_BYTES_MAX (2 << 10) /* of these; so alerts always have the rest, however many flags come from outside */
-#define STATE_BYTES_MAX (4 << 10) /* of the section */
+#define STATE_BYTES_MAX (8 << 10) /* of the section: phase, alerts and flags half of it, what an episode adds the other half */
+#define ALERTS_FLAGS_BYTES_MAX (4 << 10)
 
 struct alert {
 	struct slice name; /* as in `bytes` given to state_decode, or of the rule; not terminated */
@@ -46,6 +48,7 @@ struct state {
 	uint32_t flag_cnt;
 	uint32_t flag_bytes; /* what they may take when encoded */
 	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
+	struct history_head history;
 	bool changed;
 };
 

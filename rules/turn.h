@@ -12,6 +12,7 @@ struct rules_scratch {
 	struct arena arena; /* of the batch: what events point at */
 	struct buf out;     /* the last state that was encoded */
 	struct state state;
+	struct history_stage history; /* entries of the turn */
 	struct figures figures[SUBJECT_KINDS];
 	uint32_t figure_cap[SUBJECT_KINDS];
 	uint64_t generation; /* of the set that the next three belong to */
@@ -38,6 +39,7 @@ struct turn {
 	int64_t fired_ms;           /* timers up to then have fired: new ones come later */
 	const struct rule *trigger; /* the first rule that asks for a quarantine in this turn */
 	int64_t trigger_ms;
+	uint32_t episode_before; /* as the turn began */
 };
 
 /* An event with everything but its own part. */

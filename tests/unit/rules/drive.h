@@ -15,7 +15,7 @@ struct drive {
 	int64_t calls, answered; /* the figures: ints by name, every other is 0 */
 	int64_t falls_ms;        /* from then on all figures are 0: the windows have run empty */
 	int64_t clock_ms, shard_ms, due_ms;
-	uint8_t state[4096];
+	uint8_t state[8192];
 	uint32_t state_len;
 	bool changed; /* by what came last */
 	int64_t inputs;
