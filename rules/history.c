@@ -29,7 +29,7 @@
 #include <stdlib.h>
 
 #define HISTORY_VERSION 1
-#define TABLE_BYTES 256
+#define TABLE_BYTES (CASE_ROWS * CASE_ROW_BYTES)
 #define SEGMENT_BYTES ((HISTORY_BYTES_MAX - TABLE_BYTES) / HISTORY_SEGMENTS)
 #define SEGMENT_HEAD 9
 #define ENTRY_BYTES_MAX 1000 /* kind to fields */
@@ -132,7 +132,7 @@ const char *history_kind_name(enum history_kind k)
 /* ---- one entry, encoded ---- */
 
 /* What ends inside of a character loses that character. */
-static struct slice cut(struct slice text, uint32_t max)
+struct slice history_cut(struct slice text, uint32_t max)
 {
 	if (text.len <= max)
 		return text;
@@ -165,7 +165,7 @@ static void put_value(struct buf *out, const struct value *v)
 		buf_put_u8(out, v->b);
 		break;
 	case VALUE_STRING:
-		buf_put_slice(out, cut(v->s, FIGURE_TEXT_MAX));
+		buf_put_slice(out, history_cut(v->s, FIGURE_TEXT_MAX));
 		break;
 	}
 }
@@ -178,7 +178,7 @@ static void put_figures(struct buf *out, size_t from, const struct history_figur
 	buf_put_u8(out, 0);
 	for (uint32_t i = 0; i < f->cnt && cnt < HISTORY_FIGURES_MAX; i++) {
 		size_t before = out->len;
-		buf_put_slice(out, cut(f->of[i].text, FIGURE_TEXT_MAX));
+		buf_put_slice(out, history_cut(f->of[i].text, FIGURE_TEXT_MAX));
 		put_value(out, &f->of[i].value);
 		if (out->len - from > ENTRY_BYTES_MAX) {
 			out->len = before;
@@ -210,7 +210,7 @@ static void put_days(struct buf *out, const struct history_entry *e)
 static void put_text(struct buf *out, size_t from, struct slice text)
 {
 	size_t taken = out->len - from + FIXED_BYTES, left = taken < ENTRY_BYTES_MAX ? ENTRY_BYTES_MAX - taken : 0;
-	buf_put_slice(out, cut(text, left < HISTORY_TEXT_MAX ? (uint32_t)left : HISTORY_TEXT_MAX));
+	buf_put_slice(out, history_cut(text, left < HISTORY_TEXT_MAX ? (uint32_t)left : HISTORY_TEXT_MAX));
 }
 
 static const void *member(const struct history_entry *e, const struct history_field *f)
@@ -254,13 +254,14 @@ void history_stage_reset(struct history_stage *s)
 	buf_reset(&s->bytes);
 	buf_reset(&s->placed);
 	s->cnt = s->lost = s->write_cnt = 0;
-	s->keep = false;
+	s->keep = s->has_row = false;
 }
 
 void history_stage_release(struct history_stage *s)
 {
 	buf_release(&s->bytes);
 	buf_release(&s->placed);
+	buf_release(&s->text);
 }
 
 static bool in_episode(enum phase p)
@@ -271,7 +272,8 @@ static bool in_episode(enum phase p)
 /* Whatever the number is in when the turn ends. */
 static bool always_kept(const struct history_entry *e)
 {
-	return e->kind == HISTORY_FLAG_CLEARED || e->kind == HISTORY_NOTE || e->kind == HISTORY_CHECK ||
+	return (e->kind == HISTORY_FLAG_CLEARED && !slice_is(e->flag.provider, FLAG_OF_RULES)) || e->kind == HISTORY_NOTE ||
+	       e->kind == HISTORY_CHECK ||
 	       (e->kind == HISTORY_TRANSITION && (in_episode(e->transition.from) || in_episode(e->transition.to)));
 }
 
@@ -291,6 +293,13 @@ void history_stage_entry(struct history_stage *s, const struct history_entry *e)
 	assert(len <= ENTRY_BYTES_MAX);
 	s->of[s->cnt++] = (struct history_staged){(uint32_t)from, len};
 	s->keep = s->keep || always_kept(e);
+}
+
+void history_stage_row(struct history_stage *s, const struct case_row *row, uint32_t finished_before)
+{
+	s->has_row = true;
+	s->row_at = finished_before % CASE_ROWS * CASE_ROW_BYTES;
+	case_row_encode(row, s->row);
 }
 
 static uint32_t offset_of(const struct history_head *h)
@@ -355,19 +364,56 @@ void history_place(struct history_stage *s, struct history_head *h, bool begins)
 	for (uint32_t i = 0; i < s->cnt; i++)
 		place(s, h, &s->of[i]);
 	h->entry_cnt += s->lost;
+	if (s->has_row) {
+		s->writes[s->write_cnt++] = (struct history_write){s->row_at, (uint32_t)s->placed.len, CASE_ROW_BYTES};
+		buf_put(&s->placed, s->row, CASE_ROW_BYTES);
+	}
 }
 
 void history_add(struct turn *t, const struct history_entry *e)
 {
-	if (t->subject->kind == SUBJECT_NUMBER)
-		history_stage_entry(&t->s->history, e);
+	if (t->subject->kind != SUBJECT_NUMBER)
+		return;
+	history_stage_entry(&t->s->history, e);
+	if (t->state->episode.number) {
+		episode_count(&t->state->episode, e);
+		t->state->changed = true;
+	}
+}
+
+void history_alert(struct turn *t, enum event_kind kind, const struct event_alert *a, int64_t at_ms)
+{
+	if (kind != EVENT_ALERT_RAISED && kind != EVENT_ALERT_RESOLVED)
+		return;
+	bool raised = kind == EVENT_ALERT_RAISED;
+	history_add(
+		t,
+		&(struct history_entry){
+			.time_ms = at_ms,
+			.kind = raised ? HISTORY_ALERT_RAISED : HISTORY_ALERT_RESOLVED,
+			.alert = {a->rule, a->severity, a->mode, a->rule_source, a->since_ms, {a->figures, raised ? a->figure_cnt : 0}}});
+}
+
+void history_flag(struct turn *t, bool opened, const struct event_flag *f, struct slice by, struct slice note, int64_t at_ms)
+{
+	history_add(t, &(struct history_entry){.time_ms = at_ms,
+					       .kind = opened ? HISTORY_FLAG_OPENED : HISTORY_FLAG_CLEARED,
+					       .flag = {f->provider, f->carrier, f->label, by, SLICE_NONE, note, f->since_ms}});
+}
+
+static bool flagged_from_outside(const struct state *s)
+{
+	for (uint32_t i = 0; i < s->flag_cnt; i++)
+		if (!slice_is(s->flags[i].provider, FLAG_OF_RULES))
+			return true;
+	return false;
 }
 
 void history_turn_end(struct turn *t)
 {
 	struct history_stage *s = &t->s->history;
 	const struct state *now = t->state;
-	if (s->cnt == 0 || !(s->keep || in_episode(now->phase.phase) || now->flag_cnt > 0))
+	if (s->cnt + s->has_row == 0 || !(s->keep || in_episode(now->phase.phase) || flagged_from_outside(now)))
 		return;
 	history_place(s, &t->state->history, now->phase.episode != t->episode_before);
 	t->state->changed = true;
@@ -386,15 +432,17 @@ void history_head_encode(const struct history_head *h, struct buf *out)
 	buf_put_varint(out, h->segment);
 	buf_put_varint(out, h->used);
 	buf_put_u8(out, (uint8_t)(h->slot | h->pinned << 4));
+	buf_put_varint(out, h->finished);
 }
 
 void history_head_decode(struct reader *r, struct history_head *h)
 {
 	uint64_t entries = reader_varint(r), segment = reader_varint(r), used = reader_varint(r);
 	uint8_t places = reader_u8(r);
-	*h = (struct history_head){(uint32_t)entries, (uint32_t)segment, (uint16_t)used, places & 15, places >> 4};
-	if (entries > UINT32_MAX || segment == 0 || segment > UINT32_MAX || used > SEGMENT_BYTES || h->slot >= HISTORY_SEGMENTS ||
-	    h->pinned > HISTORY_SEGMENTS)
+	uint64_t finished = reader_varint(r);
+	*h = (struct history_head){(uint32_t)entries, (uint32_t)segment, (uint16_t)used, places & 15, places >> 4, (uint16_t)finished};
+	if (finished > UINT16_MAX || entries > UINT32_MAX || segment == 0 || segment > UINT32_MAX || used > SEGMENT_BYTES ||
+	    h->slot >= HISTORY_SEGMENTS || h->pinned > HISTORY_SEGMENTS)
 		r->bad = true;
 }
 

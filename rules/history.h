@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/case_study.h"
 #include "schemas/event.h"
 
 #define HISTORY_BYTES_MAX (16 << 10) /* of one number */
@@ -121,9 +122,11 @@ struct history_head {
 	uint16_t used;      /* bytes of the present segment */
 	uint8_t slot;       /* its place */
 	uint8_t pinned;     /* the place that is not overwritten: where the episode began; HISTORY_SEGMENTS: none */
+	uint16_t finished;  /* episodes that ended: rows written into the table */
 };
 
 #define HISTORY_SEGMENTS 4
+#define HISTORY_SECTION_MAX 168 /* bytes of the record, with every counter at its limit; about 20 in quiet times, 60 in an episode */
 
 bool history_head_plain(const struct history_head *h); /* nothing to store */
 void history_head_decode(struct reader *r, struct history_head *h);
@@ -144,22 +147,28 @@ struct history_stage {
 	} of[HISTORY_STAGED_MAX];
 	uint32_t cnt, lost; /* lost: more than HISTORY_STAGED_MAX */
 	bool keep;          /* one of them is kept in any case */
+	bool has_row;       /* an episode ended: its row, and the place of that */
+	uint8_t row[CASE_ROW_BYTES];
+	uint32_t row_at;
+	struct buf text; /* scratch of case studies */
 	/* after history_place: */
 	struct buf placed;
-	struct history_write writes[HISTORY_STAGED_MAX];
+	struct history_write writes[HISTORY_STAGED_MAX + 1];
 	uint32_t write_cnt;
 };
 
 void history_stage_reset(struct history_stage *s);
 void history_stage_release(struct history_stage *s);
 void history_stage_entry(struct history_stage *s, const struct history_entry *e);
+void history_stage_row(struct history_stage *s, const struct case_row *row, uint32_t finished_before);
+struct slice history_cut(struct slice text, uint32_t max); /* between two characters */
 /* Gives every staged entry its place. `begins`: an episode begins with them, and its first segment is kept until another begins. */
 void history_place(struct history_stage *s, struct history_head *h, bool begins);
 
 struct turn;
-/* Appends an entry to the number's history. It is kept if the number is in an episode or has an open flag when the turn ends, else forgotten again, so
- * it may be called for anything, before the transition that it leads to too. Transitions from and into an episode, flags cleared, notes and checks
- * are always kept. Copies what it needs. Nothing happens for a subject that is no number, or is not managed. */
+/* Appends an entry to the number's history. It is kept if the number is in an episode or has a flag from outside when the turn ends, else forgotten
+ * again, so it may be called for anything, before the transition that it leads to too. Transitions from and into an episode, such flags cleared, notes
+ * and checks are always kept. Copies what it needs. Nothing happens for a subject that is no number, or is not managed. */
 void history_add(struct turn *t, const struct history_entry *e);
 void history_turn_end(struct turn *t); /* before the state is encoded */
 

@@ -91,16 +91,24 @@ static void change(struct turn *t, enum phase to, int64_t at_ms, struct ground g
 						 .until_ms = p->until_ms,
 						 .caps = caps_of(&t->s->config, to)};
 	turn_say(t, &e);
+	const struct event said = e;
 	phase_describe(t, &e);
 	turn_say(t, &e);
+	case_study_on_change(t, &said, t->by);
 }
 
-/* Into rest, from any phase but rest: there nothing happens but (later) a note in the history. */
+/* Into rest, from any phase but rest: there nothing happens but a note in the history. */
 static void quarantine(struct turn *t, int64_t at_ms, int64_t longest_ms, struct ground g)
 {
 	struct phase_state *p = &t->state->phase;
-	if (p->phase == PHASE_REST)
+	if (p->phase == PHASE_REST) {
+		history_add(t, &(struct history_entry){.time_ms = at_ms,
+						       .kind = HISTORY_NOTE,
+						       .note = {arena_printf(&t->s->arena, "quarantine asked for again by a %s: " SLICE_FMT,
+									     g.reason, SLICE_ARG(g.detail)),
+								t->by}});
 		return;
+	}
 	p->episode++;
 	p->longest_ms = longest_ms;
 	change(t, PHASE_REST, at_ms, g);

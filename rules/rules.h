@@ -194,7 +194,8 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
  * A section that cannot be read has no room. Evaluates no rule: whoever counts the flag asks them afterwards. */
 enum rules_flagged { FLAG_OPENED, FLAG_KNOWN /* it is open already */, FLAG_NO_ROOM /* too many are open */ };
 enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag);
-/* The open flags that match are closed; a text that is absent (p == NULL) matches any. subject->changed says whether there were some. */
+/* The open flags that match are closed; a text that is absent (p == NULL) matches any, `by` and `since_ms` are those of the command. subject->changed
+ * says whether there were some. */
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
 
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */

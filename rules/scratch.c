@@ -254,7 +254,12 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
 		      const struct rules_command *c)
 {
-	struct turn t = {.s = s, .subject = subject, .figures = f, .now_ms = c->time_ms, .fired_ms = later(c->time_ms, subject->clock_ms)};
+	struct turn t = {.s = s,
+			 .subject = subject,
+			 .figures = f,
+			 .now_ms = c->time_ms,
+			 .fired_ms = later(c->time_ms, subject->clock_ms),
+			 .by = c->by};
 	(void)r; /* a command evaluates no rule */
 	nothing_yet(subject);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
@@ -281,7 +286,7 @@ void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, cons
 	nothing_yet(subject);
 	if (subject->state_len == 0 || !turn_begin(&t))
 		return;
-	state_flag_close(t.state, match);
+	flag_on_clear(&t, match, match->since_ms);
 	turn_end(&t, subject);
 }
 

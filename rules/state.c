@@ -11,7 +11,7 @@
  *
  *   type 3  flags    count (varint); of each: provider, carrier, label, by, since (zig-zag)
  *
- *   type 9  history  where the next entry of the history goes (history.c)
+ *   type 9  history  where the next entry of the history goes (history.c), and the episode that goes on, in figures (case_study.c)
  *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
@@ -50,6 +50,7 @@ static void state_init(struct state *s)
 	s->flag_cnt = s->flag_bytes = 0;
 	s->room_bytes = ALERTS_FLAGS_BYTES_MAX - PHASE_BYTES_MAX;
 	s->history = (struct history_head){0};
+	s->episode = (struct episode){0};
 	s->changed = false;
 }
 
@@ -207,6 +208,12 @@ static void decode_flags(struct reader *r, struct state *s)
 	}
 }
 
+static void decode_history(struct reader *r, struct state *s)
+{
+	history_head_decode(r, &s->history);
+	episode_decode(r, &s->episode);
+}
+
 /* The head of a section as section_begin and section_end write it, so that what is read never grows when it is written. */
 static struct reader read_section(struct reader *r, uint8_t *type)
 {
@@ -241,7 +248,7 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 		else if (type == SECTION_FLAGS && type > last)
 			decode_flags(&in, s);
 		else if (type == SECTION_HISTORY && type > last)
-			history_head_decode(&in, &s->history);
+			decode_history(&in, s);
 		else
 			r.bad = true;
 		r.bad = r.bad || in.bad || reader_left(&in) > 0;
@@ -347,6 +354,7 @@ void state_encode(const struct state *s, struct buf *out)
 	if (!history_head_plain(&s->history)) {
 		size_t at = section_begin(out, SECTION_HISTORY);
 		history_head_encode(&s->history, out);
+		episode_encode(&s->episode, out);
 		section_end(out, at);
 	}
 	assert(out->len - from <= STATE_BYTES_MAX);
@@ -415,13 +423,18 @@ static bool text_matches(struct slice wanted, struct slice text)
 	return !wanted.p || slice_eq(wanted, text);
 }
 
+bool state_flag_matches(const struct event_flag *match, const struct event_flag *flag)
+{
+	return text_matches(match->provider, flag->provider) && text_matches(match->carrier, flag->carrier) &&
+	       text_matches(match->label, flag->label);
+}
+
 void state_flag_close(struct state *s, const struct event_flag *match)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->flag_cnt; i++) {
 		struct event_flag f = s->flags[i];
-		if (text_matches(match->provider, f.provider) && text_matches(match->carrier, f.carrier) &&
-		    text_matches(match->label, f.label)) {
+		if (state_flag_matches(match, &f)) {
 			s->flag_bytes -= flag_bytes(&f);
 			s->room_bytes += flag_bytes(&f);
 			s->changed = true;

@@ -49,6 +49,7 @@ struct state {
 	uint32_t flag_bytes; /* what they may take when encoded */
 	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
 	struct history_head history;
+	struct episode episode; /* the one that goes on, in figures */
 	bool changed;
 };
 
@@ -65,7 +66,9 @@ void state_close(struct state *s, struct alert *a);
 
 /* False: there is no room for one more flag, and it is not one of those that are open; nothing changes. One that is open stays as it is. */
 bool state_flag_open(struct state *s, const struct event_flag *flag);
-/* Closes the flags that match: a text that is absent (p == NULL) matches any. */
+/* A text of `match` that is absent (p == NULL) matches any. */
+bool state_flag_matches(const struct event_flag *match, const struct event_flag *flag);
+/* Closes the flags that match. */
 void state_flag_close(struct state *s, const struct event_flag *match);
 
 /* The earliest timer of a state, TIME_NONE if there is none. */

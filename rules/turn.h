@@ -40,6 +40,7 @@ struct turn {
 	const struct rule *trigger; /* the first rule that asks for a quarantine in this turn */
 	int64_t trigger_ms;
 	uint32_t episode_before; /* as the turn began */
+	struct slice by;         /* whose command this is */
 };
 
 /* An event with everything but its own part. */
@@ -64,12 +65,21 @@ bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
 
+/* ---- history.c: what the entries of alerts and flags look like ---- */
+
+void history_alert(struct turn *t, enum event_kind kind, const struct event_alert *a, int64_t at_ms); /* raised, resolved; else nothing */
+void history_flag(struct turn *t, bool opened, const struct event_flag *f, struct slice by, struct slice note, int64_t at_ms);
+
 /* ---- flag.c ---- */
+
+#define FLAG_OF_RULES "ringfence" /* the provider of flags that rules open */
 
 enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
 void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
-void flag_on_resolved(struct turn *t, const struct alert *a);                   /* of any rule: a flag of its name is closed */
-const struct event_flag *flags_copy(const struct turn *t);                      /* the open flags, for an event */
+void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms);    /* of any rule: a flag of its name is closed */
+void flag_on_clear(struct turn *t, const struct event_flag *match,
+		   int64_t at_ms);                         /* those that match (state_flag_matches) are closed; match->by: whose command */
+const struct event_flag *flags_copy(const struct turn *t); /* the open flags, for an event */
 
 /* ---- limit.c ---- */
 
