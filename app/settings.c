@@ -128,6 +128,11 @@ const struct config_key settings_table[] = {
 		    "comments. Read "
 		    "with the rules, and again with them."),
 
+	ROW("profiles", PATH_PAIRS, profiles, "",
+	    .help = "Business profiles for dossiers, as `ACCOUNT: file`: a YAML file with name, website, address, years, purpose, opt_in, "
+		    "licences, "
+		    "contact."),
+
 	ROW("policy.rest.duration", DURATION, policy.rest_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
 	    .help = "How long a quarantined number rests: no calls. Whole days."),
 	ROW("policy.limited.duration", DURATION, policy.limited_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
