@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gathers a dossier.
  *
- * PRECISION. Days that the history tells are exact, by start of the calls. Other days, the 31 before, are differences of the record's windows: exact while the number has
- * at most 128 calls in them, else each sum is within 4 % and a single day may be off by what two sums are; by end of the calls.
- * Hours, gaps and geography are those of the newest 128 calls, which the record knows one by one. */
+ * PRECISION. A day is taken from the record while that remembers it, exact unless `spread` says by how many calls it may be off; else from the history, which
+ * took it from the record as the day ended. Hours, gaps and geography are those of the newest 128 calls, which the record knows one by one. */
 #include "app/dossier.h"
 
 #include "base/hash.h"
@@ -91,27 +90,21 @@ static struct dossier_day *day_at(struct dossier *d, int64_t day)
 	return i >= 0 && i < d->day_cnt ? &d->days[i] : NULL;
 }
 
-/* From the windows: what the one that begins with a day holds more than the one that begins with the next. */
+/* The record knows better than the history: what came late too. */
 static void fill_from_record(struct dossier *d)
 {
-	int64_t today = zone_day(d->zone, d->as_of_ms), calls = 0, answered = 0, talk_s = 0;
-	for (int64_t day = today; day > today - PAST_DAYS; day--) {
-		struct asking a = {d->subject, d->as_of_ms - zone_day_begin_ms(d->zone, day) + 1, d->as_of_ms};
-		struct dossier_day *at = day_at(d, day);
-		if (a.window_ms < WINDOW_MIN_MS)
+	struct day_total days[DAY_TOTALS_MAX];
+	uint32_t n = subject_days(d->subject, d->zone, d->as_of_ms, days);
+	for (uint32_t i = 0; i < n; i++) {
+		struct dossier_day *at = day_at(d, days[i].day);
+		if (!at || (at->told && (days[i].partly || days[i].spread > 0)))
 			continue;
-		if (a.window_ms > WINDOW_MAX_MS)
-			break;
-		int64_t more_calls = whole(&a, FEATURE_CALLS), more_answered = whole(&a, FEATURE_ANSWERED);
-		int64_t more_talk_s = (int64_t)real(&a, FEATURE_TALK_S);
-		if (at && !at->told) {
-			at->calls = at_least_0(more_calls - calls);
-			at->answered = at_least_0(more_answered - answered);
-			at->talk_s = at_least_0(more_talk_s - talk_s);
-		}
-		calls = more_calls;
-		answered = more_answered;
-		talk_s = more_talk_s;
+		*at = (struct dossier_day){.day = days[i].day,
+					   .calls = (int64_t)days[i].calls,
+					   .answered = (int64_t)days[i].answered,
+					   .talk_s = (int64_t)(days[i].talk_ms / 1000),
+					   .spread = (int64_t)days[i].spread,
+					   .partly = days[i].partly};
 	}
 }
 
@@ -120,7 +113,7 @@ static void tell(struct dossier *d, int64_t day, const struct history_day *h, bo
 	struct dossier_day *at = day_at(d, day);
 	if (!at || (at->told && !exact))
 		return;
-	*at = (struct dossier_day){day, h->calls, h->answered, h->talk_s, true};
+	*at = (struct dossier_day){.day = day, .calls = h->calls, .answered = h->answered, .talk_s = h->talk_s, .told = true};
 }
 
 static void fill_from_history(struct dossier *d)
@@ -269,6 +262,8 @@ enum err dossier_gather(const struct dossier_source *from, struct arena *a, stru
 		d->damaged = true;
 		err_set(&d->damage, ERR_CORRUPT, "%u rows of finished episodes have a wrong check", damaged_rows);
 	}
+	health_of(d->subject, d->as_of_ms, &d->health);
+	d->reason_cnt = health_reasons(d->subject, d->as_of_ms, d->reasons);
 	for (int i = 0; i < DOSSIER_WINDOWS; i++)
 		gather_window(d, names[i], &d->windows[i]);
 	gather_days(d, a);

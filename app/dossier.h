@@ -17,7 +17,9 @@
 struct dossier_day {
 	int64_t day; /* local, since 1970-01-01 */
 	int64_t calls, answered, talk_s;
-	bool told; /* from the history; else from the windows of the record */
+	int64_t spread; /* so many calls may belong to a day beside it */
+	bool told;      /* from the history; else from the record */
+	bool partly;    /* the record does not remember its morning any more */
 };
 
 struct dossier_region {
@@ -42,6 +44,9 @@ struct dossier {
 	/* the record */
 	const struct subject *subject;
 	struct rules_view view;
+	struct health health;
+	struct health_reason reasons[HEALTH_REASONS_MAX];
+	uint32_t reason_cnt;
 	struct dossier_window windows[DOSSIER_WINDOWS];
 	struct dossier_day *days; /* ascending, without gaps */
 	uint32_t day_cnt;

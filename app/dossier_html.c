@@ -30,6 +30,10 @@ static void put_tiles(const struct dossier *d, struct buf *out)
 	tile_int("calls in 31 days", w->calls, out);
 	snprintf(text, sizeof text, "%.0f %%", 100 * w->answer_ratio);
 	page_tile("of them answered", text, out);
+	if (d->health.of[HEALTH_ALL] < 0)
+		page_tile("health", "?", out);
+	else
+		tile_int("health", d->health.of[HEALTH_ALL], out);
 	tile_int("open flags", d->view.open_flag_cnt, out);
 	tile_int("episodes", d->view.episode, out);
 	page_tiles_close(out);

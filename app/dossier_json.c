@@ -103,6 +103,12 @@ static void put_days(struct json *j, const struct dossier *d)
 		put_int(j, "talk_s", day->talk_s);
 		json_key(j, "from");
 		json_string(j, day->told ? "history" : "record");
+		if (day->spread)
+			put_int(j, "spread", day->spread);
+		if (day->partly) {
+			json_key(j, "partly");
+			json_bool(j, true);
+		}
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -148,6 +154,32 @@ static void put_health(struct json *j, const char *key, int64_t health)
 		json_null(j);
 	else
 		json_int(j, health);
+}
+
+static void put_health_now(struct json *j, const struct dossier *d)
+{
+	static const char *const names[HEALTH_PARTS] = {"health", "maturity", "connection", "engagement", "sentiment"};
+	json_key(j, "health");
+	json_open(j, '{');
+	for (int i = 0; i < HEALTH_PARTS; i++)
+		put_health(j, names[i], d->health.of[i]);
+	json_key(j, "reasons");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < d->reason_cnt; i++) {
+		const struct health_reason *r = &d->reasons[i];
+		json_open(j, '{');
+		json_key(j, "part");
+		json_string(j, names[r->part]);
+		json_key(j, "figure");
+		json_string(j, r->figure);
+		json_key(j, "points");
+		json_double(j, r->points);
+		json_key(j, "words");
+		json_string(j, r->words);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_close(j, '}');
 }
 
 static void put_episodes(struct json *j, const struct dossier *d)
@@ -232,6 +264,7 @@ void dossier_json(const struct dossier *d, struct buf *out)
 	for (int i = 0; i < DOSSIER_WINDOWS; i++)
 		put_window(&j, &d->windows[i]);
 	json_close(&j, '}');
+	put_health_now(&j, d);
 	put_days(&j, d);
 	put_exact(&j, d);
 	put_episodes(&j, d);

@@ -480,32 +480,74 @@ void part_disputes(const struct dossier *d, struct buf *out)
 
 /* ---- health, notes ---- */
 
+static void put_health_bar(const char *name, int v, struct buf *out)
+{
+	buf_printf(out, "<tr><td>%s</td><td>", name);
+	put_score(v, out);
+	buf_puts(out, "</td><td class=\"bars\">");
+	plot_bar(v < 0 ? 0 : v / 100.0, v < 0 ? 0 : v / 100.0, out);
+	buf_puts(out, "</td></tr>\n");
+}
+
+static const char *const health_names[HEALTH_PARTS] = {"health", "maturity", "connection", "engagement", "sentiment"};
+
+static void put_health_now(const struct dossier *d, struct buf *out)
+{
+	if (d->health.of[HEALTH_ALL] < 0) {
+		buf_puts(out, "<p>Too little data: fewer than 20 calls in 31 days.</p>\n");
+		return;
+	}
+	open_table("now|of 100|", out);
+	for (int i = 0; i < HEALTH_PARTS; i++)
+		put_health_bar(health_names[i], d->health.of[i], out);
+	close_table(out);
+	buf_puts(out, "<h3>What moves it</h3>\n");
+	open_table("points|<part|<because", out);
+	for (uint32_t i = 0; i < d->reason_cnt; i++) {
+		const struct health_reason *r = &d->reasons[i];
+		if (r->points > -0.05 && r->points < 0.05)
+			continue;
+		buf_printf(out, "<tr><td>%+.1f</td>", r->points);
+		part_cell("text", slice_of(health_names[r->part]), out);
+		part_cell("prose", slice_of(r->words), out);
+		buf_puts(out, "</tr>\n");
+	}
+	close_table(out);
+}
+
+static void put_snapshots(const struct dossier *d, struct buf *out)
+{
+	if (!has_kind(d, HISTORY_SNAPSHOT))
+		return;
+	buf_puts(out, "<h3>As episodes began</h3>\n");
+	open_table("when|episode|health|maturity|connection|engagement|sentiment", out);
+	for (uint32_t i = 0; i < d->history.cnt; i++) {
+		const struct history_entry *e = &d->history.entries[i];
+		if (!of_kind(d, i, HISTORY_SNAPSHOT))
+			continue;
+		const int64_t parts[] = {e->snapshot.health, e->snapshot.maturity, e->snapshot.connection, e->snapshot.engagement,
+					 e->snapshot.sentiment};
+		buf_puts(out, "<tr>");
+		cell_time(d, e->time_ms, out);
+		buf_printf(out, "<td>%lld</td>", (long long)e->snapshot.episode);
+		for (int k = 0; k < 5; k++) {
+			buf_puts(out, "<td>");
+			put_score((int)parts[k], out);
+			buf_puts(out, "</td>");
+		}
+		buf_puts(out, "</tr>\n");
+	}
+	close_table(out);
+}
+
 void part_health(const struct dossier *d, struct buf *out)
 {
 	page_section_open("health", "Health", out);
-	if (has_kind(d, HISTORY_SNAPSHOT)) {
-		buf_puts(out, "<p class=\"muted\">0 to 100, as each episode began; ? is too little data.</p>\n");
-		open_table("when|<episode|health|maturity|connection|engagement|sentiment", out);
-		for (uint32_t i = 0; i < d->history.cnt; i++) {
-			const struct history_entry *e = &d->history.entries[i];
-			if (!of_kind(d, i, HISTORY_SNAPSHOT))
-				continue;
-			const int64_t parts[] = {e->snapshot.health, e->snapshot.maturity, e->snapshot.connection, e->snapshot.engagement,
-						 e->snapshot.sentiment};
-			buf_puts(out, "<tr>");
-			cell_time(d, e->time_ms, out);
-			buf_printf(out, "<td class=\"text\">%lld</td>", (long long)e->snapshot.episode);
-			for (int k = 0; k < 5; k++) {
-				buf_puts(out, "<td>");
-				put_score((int)parts[k], out);
-				buf_puts(out, "</td>");
-			}
-			buf_puts(out, "</tr>\n");
-		}
-		close_table(out);
-	} else {
-		buf_puts(out, "<p>No episode began in the time that the history tells.</p>\n");
-	}
+	if (!d->episode)
+		put_health_now(d, out);
+	put_snapshots(d, out);
+	if (d->episode && !has_kind(d, HISTORY_SNAPSHOT))
+		buf_puts(out, "<p>The begin of the episode is not in the history any more.</p>\n");
 	page_section_close(out);
 }
 

@@ -16,12 +16,14 @@
 #include "base/hash.h"
 
 #define ROW_VERSION 1
+#define PAST_DAYS 31 /* what the record remembers */
 
 const char *const case_policy_names[CASE_POLICIES] = {"no_calls", "daily_cap", "unknown_contact", "short_call", "new_contact_share"};
 
 static const char *const reasons[] = {"", "rule", "command", "timer", "violation", "flag"};
 #define REASONS (sizeof reasons / sizeof reasons[0])
 
+_Static_assert(CASE_HEALTHS == HEALTH_PARTS && HEALTH_ALL == 0 && HEALTH_SENTIMENT == 4, "stored in this order");
 static const char *const health_names[CASE_HEALTHS] = {"health", "maturity", "connection", "engagement", "sentiment"};
 
 const char *case_outcome_name(uint8_t outcome)
@@ -279,12 +281,10 @@ uint32_t case_rows_read(struct slice history, struct case_row out[CASE_ROWS], ui
 
 static void health_now(const struct turn *t, int8_t out[CASE_HEALTHS])
 {
-	static const enum outside_figure of[CASE_HEALTHS] = {OUTSIDE_HEALTH, OUTSIDE_MATURITY, OUTSIDE_CONNECTION, OUTSIDE_ENGAGEMENT,
-							     OUTSIDE_SENTIMENT};
-	for (int i = 0; i < CASE_HEALTHS; i++) {
-		const struct value *v = t->figures ? &t->figures->outside[of[i]] : NULL;
-		out[i] = v && v->type == VALUE_INT && v->i >= 0 && v->i <= 100 ? (int8_t)v->i : -1;
-	}
+	struct health h;
+	figures_health(t->figures, &h);
+	for (int i = 0; i < CASE_HEALTHS; i++)
+		out[i] = (int8_t)h.of[i];
 }
 
 static uint32_t broken_in_all(const struct episode *e)
@@ -334,7 +334,7 @@ static void put_counts(struct buf *b, const struct turn *t, const struct episode
 	buf_printf(b, "\"disputes\":{\"sent\":%u,\"answered\":%u},", e->sent, e->answered);
 	buf_printf(b, "\"flags\":{\"opened\":%u,\"cleared\":%u,\"open\":%u},", e->flags_opened, e->flags_cleared, t->state->flag_cnt);
 	buf_printf(b, "\"calls\":{\"days\":%u,\"calls\":%u,\"answered\":%u,\"talk_s\":%u},", e->days, e->calls, e->picked_up, e->talk_s);
-	buf_printf(b, "\"calls_before\":{\"days\":%d,\"calls\":%u,\"answered\":%u},", HISTORY_DAYS_MAX, e->past_calls, e->past_picked_up);
+	buf_printf(b, "\"calls_before\":{\"days\":%d,\"calls\":%u,\"answered\":%u},", PAST_DAYS, e->past_calls, e->past_picked_up);
 }
 
 static void put_health(struct buf *b, const char *name, const int8_t health[CASE_HEALTHS])
@@ -356,8 +356,7 @@ static void put_changed(struct buf *b, const struct episode *e, const int8_t aft
 			comma = ",";
 		}
 	if (e->past_calls && e->days) {
-		buf_printf(b, "%s\"calls a day %.1f to %.1f\"", comma, (double)e->past_calls / HISTORY_DAYS_MAX,
-			   (double)e->calls / e->days);
+		buf_printf(b, "%s\"calls a day %.1f to %.1f\"", comma, (double)e->past_calls / PAST_DAYS, (double)e->calls / e->days);
 		comma = ",";
 	}
 	if (e->past_calls && e->calls)
@@ -420,6 +419,23 @@ static void finish(struct turn *t, const struct event *end)
 	t->state->episode.number = 0;
 }
 
+/* What the record remembers of the days before, so that the history tells them when the record does not any more. */
+static void tell_past_days(struct turn *t, int64_t at_ms)
+{
+	struct day_total days[DAY_TOTALS_MAX];
+	struct history_day *of = arena_alloc(&t->s->arena, DAY_TOTALS_MAX * sizeof *of);
+	uint32_t n = figures_days(t->figures, t->subject->zone, days), from = 0;
+	while (from < n && (days[from].calls == 0 || days[from].partly))
+		from++;
+	if (from == n)
+		return;
+	for (uint32_t i = from; i < n; i++)
+		of[i - from] = (struct history_day){(int64_t)days[i].calls, (int64_t)days[i].answered, (int64_t)(days[i].talk_ms / 1000)};
+	history_add(t, &(struct history_entry){.time_ms = at_ms,
+					       .kind = HISTORY_PAST_DAYS,
+					       .past_days = {.first = days[from].day, .cnt = n - from, .of = of}});
+}
+
 static void begin(struct turn *t, const struct event *rest)
 {
 	struct episode *e = &t->state->episode;
@@ -441,6 +457,7 @@ static void begin(struct turn *t, const struct event *rest)
 							    .connection = e->health[2],
 							    .engagement = e->health[3],
 							    .sentiment = e->health[4]}});
+	tell_past_days(t, rest->time_ms);
 }
 
 void case_study_on_change(struct turn *t, const struct event *transition, struct slice by)

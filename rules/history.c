@@ -401,6 +401,25 @@ void history_flag(struct turn *t, bool opened, const struct event_flag *f, struc
 					       .flag = {f->provider, f->carrier, f->label, by, SLICE_NONE, note, f->since_ms}});
 }
 
+void history_day_end(struct turn *t, int64_t day, int64_t at_ms, int64_t judged, int64_t known, int64_t unknown)
+{
+	struct day_total days[DAY_TOTALS_MAX];
+	uint32_t n = figures_days(t->figures, t->subject->zone, days);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct day_total *d = &days[i];
+		if (d->day == day && d->calls > 0)
+			history_add(t, &(struct history_entry){.time_ms = at_ms,
+							       .kind = HISTORY_DAY,
+							       .day = {.day = day,
+								       .calls = (int64_t)d->calls,
+								       .answered = (int64_t)d->answered,
+								       .talk_s = (int64_t)(d->talk_ms / 1000),
+								       .judged = judged,
+								       .known = known,
+								       .unknown = unknown}});
+	}
+}
+
 static bool flagged_from_outside(const struct state *s)
 {
 	for (uint32_t i = 0; i < s->flag_cnt; i++)

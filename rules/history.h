@@ -14,7 +14,7 @@
 
 #define HISTORY_BYTES_MAX (16 << 10) /* of one number */
 #define HISTORY_TEXT_MAX 200         /* of one text; a longer one is cut between two characters */
-#define HISTORY_DAYS_MAX 31          /* past days in one entry */
+#define HISTORY_DAYS_MAX 33          /* past days in one entry */
 #define HISTORY_FIGURES_MAX 16       /* of one entry; what has no room is left out */
 
 /* The kinds: enum, number as stored, name in JSON. A number is never used again for something else. */
@@ -170,6 +170,8 @@ struct turn;
  * again, so it may be called for anything, before the transition that it leads to too. Transitions from and into an episode, such flags cleared, notes
  * and checks are always kept. Copies what it needs. Nothing happens for a subject that is no number, or is not managed. */
 void history_add(struct turn *t, const struct history_entry *e);
+/* A local day has ended: its totals, as the record tells them, and what of them was judged. Nothing for a day without a call. */
+void history_day_end(struct turn *t, int64_t day, int64_t at_ms, int64_t judged, int64_t known, int64_t unknown);
 void history_turn_end(struct turn *t); /* before the state is encoded */
 
 /* ---- reading ---- */
