@@ -68,7 +68,7 @@ struct dossier {
 };
 
 extern const char *const dossier_talk_names[DOSSIER_BINS]; /* "to 6 s" */
-extern const char *const dossier_gap_names[DOSSIER_GAPS];
+extern const char *const dossier_gap_names[DOSSIER_GAPS];  /* "<5 s" */
 
 struct dossier_source {
 	struct slice number, account, history; /* history: as stored; absent: none */

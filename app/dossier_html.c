@@ -88,7 +88,7 @@ static void put_row_real(const struct dossier *d, const char *name, size_t offse
 
 static void put_windows(const struct dossier *d, struct buf *out)
 {
-	buf_puts(out, "<div class=\"wide\"><table><tr><th>in the last</th><th>24 hours</th><th>7 days</th><th>31 days</th></tr>\n");
+	buf_puts(out, "<div class=\"wide\"><table><tr><th>in the last</th><th>24 h</th><th>7 d</th><th>31 d</th></tr>\n");
 	put_row_int(d, "calls", AT(calls), out);
 	put_row_int(d, "answered", AT(answered), out);
 	put_row_real(d, "answered, share", AT(answer_ratio), 100, " %", out);
@@ -126,10 +126,12 @@ static void put_gaps(const struct dossier *d, struct buf *out)
 		"<p>From one call to the next, over 31 days: %.0f s on average; coefficient of variation %.2f (people: above 1; a machine "
 		"at a steady pace: near 0).</p>\n",
 		w->gap_mean_s, w->gap_cv);
-	for (int i = 0; i < DOSSIER_GAPS; i++)
-		c[i] = (struct plot_column){d->gaps[i], d->gaps[i], slice_of(dossier_gap_names[i])};
+	for (int i = 0; i < DOSSIER_GAPS; i++) {
+		const char *name = dossier_gap_names[i];
+		c[i] = (struct plot_column){d->gaps[i], d->gaps[i], slice_of(*name == '<' ? name + 1 : name)};
+	}
 	if (d->exact_cnt > 1)
-		plot_columns("time from call to call, among the newest calls", c, DOSSIER_GAPS, "", 0, false, out);
+		plot_columns("time from call to call, up to, among the newest calls", c, DOSSIER_GAPS, "", 0, false, out);
 	page_section_close(out);
 }
 
@@ -315,6 +317,9 @@ static void put_case(const struct dossier *d, struct buf *out)
 	put_case_head(d, out);
 	page_section_open("why", "Why it began, how it ended", out);
 	part_ends(d, out);
+	page_section_close(out);
+	page_section_open("changed", "What changed", out);
+	part_changed(d, out);
 	page_section_close(out);
 	part_phases(d, out);
 	page_section_open("calls", "Calls", out);

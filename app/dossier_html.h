@@ -23,6 +23,7 @@ void part_notes(const struct dossier *d, struct buf *out);
 void part_days(const struct dossier *d, struct buf *out);        /* calls by day */
 void part_answer_rate(const struct dossier *d, struct buf *out); /* share answered by day */
 void part_flags(const struct dossier *d, struct buf *out);       /* opened, cleared; test calls */
+void part_changed(const struct dossier *d, struct buf *out);     /* before the episode, and at its end */
 void part_ends(const struct dossier *d, struct buf *out);        /* why the episode began, how it ended */
 
 #endif

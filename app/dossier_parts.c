@@ -21,6 +21,14 @@ static void cell_time(const struct dossier *d, int64_t ms, struct buf *out)
 	part_cell("text", slice_of(text), out);
 }
 
+static void cell_date(const struct dossier *d, int64_t ms, struct buf *out)
+{
+	char text[TIME_TEXT_BYTES] = "";
+	if (ms != TIME_NONE)
+		dossier_local_text(d, ms, text);
+	part_cell("text", slice_make(text, strnlen(text, 10)), out);
+}
+
 static void put_score(int v, struct buf *out)
 {
 	if (v < 0)
@@ -168,6 +176,68 @@ void part_days(const struct dossier *d, struct buf *out)
 void part_answer_rate(const struct dossier *d, struct buf *out)
 {
 	plot_days(d, "share of the calls that were answered, by day", true, out);
+}
+
+/* ---- what changed ---- */
+
+#define CHANGED_DAYS 31
+
+struct totals {
+	int64_t calls, answered, talk_s;
+	uint32_t days; /* with calls */
+};
+
+static struct totals totals_of(const struct dossier *d, int64_t from_ms, int64_t to_ms)
+{
+	struct totals t = {0};
+	for (uint32_t i = 0; i < d->day_cnt; i++) {
+		const struct dossier_day *day = &d->days[i];
+		if (day->day * DAY_MS < from_ms || day->day * DAY_MS >= to_ms)
+			continue;
+		t.calls += day->calls;
+		t.answered += day->answered;
+		t.talk_s += day->talk_s;
+		t.days += day->calls > 0;
+	}
+	return t;
+}
+
+static void put_share(double part, double all, const char *fmt, struct buf *out)
+{
+	buf_puts(out, "<td>");
+	if (all > 0)
+		buf_printf(out, "%.1f%s", part / all, fmt);
+	buf_puts(out, "</td>");
+}
+
+void part_changed(const struct dossier *d, struct buf *out)
+{
+	int64_t end_ms = d->to_ms == TIME_NONE ? d->as_of_ms : d->to_ms, last_ms = end_ms - CHANGED_DAYS * DAY_MS;
+	struct totals before = totals_of(d, d->from_ms - CHANGED_DAYS * DAY_MS, d->from_ms);
+	struct totals after = totals_of(d, last_ms > d->from_ms ? last_ms : d->from_ms, end_ms);
+	const struct case_row *r = dossier_row(d);
+	buf_puts(out, "<p class=\"muted\">The 31 days before the episode, and its last 31 days.</p>\n");
+	open_table("|before|at its end", out);
+	buf_printf(out, "<tr><td>calls</td><td>%lld</td><td>%lld</td></tr>\n<tr><td>days with calls</td><td>%u</td><td>%u</td></tr>\n",
+		   (long long)before.calls, (long long)after.calls, before.days, after.days);
+	buf_puts(out, "<tr><td>calls a day with calls</td>");
+	put_share((double)before.calls, before.days, "", out);
+	put_share((double)after.calls, after.days, "", out);
+	buf_puts(out, "</tr>\n<tr><td>answered</td>");
+	put_share(100 * (double)before.answered, (double)before.calls, " %", out);
+	put_share(100 * (double)after.answered, (double)after.calls, " %", out);
+	buf_puts(out, "</tr>\n<tr><td>talk time, mean</td>");
+	put_share((double)before.talk_s, (double)before.answered, " s", out);
+	put_share((double)after.talk_s, (double)after.answered, " s", out);
+	buf_puts(out, "</tr>\n");
+	if (r) {
+		buf_puts(out, "<tr><td>health</td><td>");
+		put_score(r->health_before, out);
+		buf_puts(out, "</td><td>");
+		put_score(r->health_after, out);
+		buf_puts(out, "</td></tr>\n");
+	}
+	close_table(out);
 }
 
 /* ---- flags ---- */
@@ -454,9 +524,9 @@ static void put_dispute(const struct dossier *d, const struct history_entry *e, 
 	buf_puts(out, "<tr>");
 	cell_time(d, e->time_ms, out);
 	part_cell("text", e->dispute.step, out);
-	part_cell("text", e->dispute.target, out);
+	part_cell("text", slice_eq(e->dispute.step, e->dispute.target) ? SLICE_NONE : e->dispute.target, out);
 	part_cell("text", e->dispute.state, out);
-	cell_time(d, e->dispute.due_ms, out);
+	cell_date(d, e->dispute.due_ms, out);
 	part_cell("text", e->dispute.outcome, out);
 	part_cell("prose", e->dispute.note, out);
 	buf_puts(out, "</tr>\n");

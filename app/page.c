@@ -27,6 +27,7 @@ static const char *const style[] = {
 	"td.bars{width:40%;min-width:7rem}svg.bar{display:block;width:100%;height:.7rem}",
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:.6rem 0}dt{color:var(--muted)}",
 	"dd{margin:0;overflow-wrap:anywhere}@media (max-width:520px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}",
+	"@media (max-width:520px){th,td{padding:.25rem .4rem}}",
 	".plots{display:flex;flex-wrap:wrap;gap:1rem 2rem}figure{margin:.75rem 0 .25rem}",
 	"svg.plot{display:block;width:340px;max-width:100%;height:auto}svg.broad{display:none;width:100%}",
 	"@media (min-width:760px){svg.narrow{display:none}svg.broad{display:block}}",

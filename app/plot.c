@@ -60,11 +60,14 @@ static void put_line(const struct plot *p, double y, struct slice label)
 
 double plot_round_up(double v)
 {
-	static const double steps[] = {1, 2, 5, 10};
+	static const double small[] = {1, 2, 4, 6, 8, 10}, steps[] = {1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10};
 	double unit = 1;
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+		if (small[i] >= v)
+			return small[i];
 	while (unit * 10 < v)
 		unit *= 10;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
 		if (steps[i] * unit >= v)
 			return steps[i] * unit;
 	return unit * 10;
@@ -106,6 +109,8 @@ void plot_label(const struct plot *p, double x, struct slice text, const char *c
 
 static void put_rect(const struct plot *p, const char *class, double x, double width, double height)
 {
+	if (height > p->base - p->top)
+		height = p->base - p->top;
 	if (height > 0)
 		buf_printf(p->out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", class, x,
 			   p->base - height, width, height);
@@ -116,9 +121,9 @@ static void put_labels(const struct plot *p, const struct plot_column *c, uint32
 {
 	double next = p->width + 1000;
 	for (uint32_t i = cnt; i-- > 0;) {
-		double x = plot_slot_middle(p, i, cnt), half = 3.2 * c[i].label.len;
-		double to = x + half > p->width ? p->width - half : x;
-		if (!c[i].label.p || to + half > next - 8)
+		double x = plot_slot_middle(p, i, cnt), half = 2.9 * c[i].label.len, most = p->width - 2 - 1.15 * half;
+		double to = x > most ? most : x;
+		if (!c[i].label.p || to + half > next - 6)
 			continue;
 		plot_label(p, to, c[i].label, "");
 		next = to - half;

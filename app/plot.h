@@ -24,9 +24,9 @@ void plot_close_bare(struct plot *p);
 
 double plot_slot_width(const struct plot *p, uint32_t cnt); /* of `cnt` slots side by side */
 double plot_slot_middle(const struct plot *p, uint32_t i, uint32_t cnt);
-double plot_round_up(double v);                                                        /* a round number at or above v: 1, 2, 5, 10, ... */
-void plot_short(double v, struct buf *out);                                            /* "1.2k" */
-void plot_scale(const struct plot *p, double v, double y);                             /* a line across, and its value */
+double plot_round_up(double v);                            /* a round number at or above v, whose half is one too */
+void plot_short(double v, struct buf *out);                /* "1.2k" */
+void plot_scale(const struct plot *p, double v, double y); /* a line across, and its value */
 void plot_label(const struct plot *p, double x, struct slice text, const char *class); /* below the axis */
 
 /* A bar of the length `share`, its first part `strong` darker. Both 0 to 1. */
