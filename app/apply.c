@@ -125,6 +125,22 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 	return rs;
 }
 
+void shard_event(struct shard *s, struct subject *sub, struct event *e, uint32_t ordinal)
+{
+	struct message m;
+	e->cause = s->cause;
+	if (s->step)
+		e->step = s->step;
+	e->ordinal = ordinal;
+	e->sequence = sub->sequence++;
+	message_build(e, s->pipe->settings->deployment, &s->arena, &m);
+	buf_reset(&s->message);
+	message_encode(&m, &s->message);
+	outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+	s->meta.counts.events++;
+	s->changed = true;
+}
+
 /* What rules decided becomes part of the record, the timers and the outbox. */
 static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
@@ -141,21 +157,10 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 	}
 	for (uint32_t i = 0; i < s->said_cnt; i++) {
 		struct event *e = &s->said[i];
-		struct message m;
 		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
 			s->flagged_ms = e->time_ms;
-		e->cause = s->cause;
-		if (s->step)
-			e->step = s->step;
-		e->ordinal = i;
-		e->sequence = sub->sequence++;
-		message_build(e, s->pipe->settings->deployment, &s->arena, &m);
-		buf_reset(&s->message);
-		message_encode(&m, &s->message);
-		outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+		shard_event(s, sub, e, i);
 		table_mark(s->table, sub);
-		s->meta.counts.events++;
-		s->changed = true;
 	}
 	s->said_cnt = 0;
 }
@@ -432,7 +437,7 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 static bool cycle_full(const struct shard *s)
 {
 	const struct settings *set = s->pipe->settings;
-	return table_dirty_cnt(s->table) >= set->run.changed_records ||
+	return s->forgot || table_dirty_cnt(s->table) >= set->run.changed_records ||
 	       table_dirty_bytes(s->table) + (int64_t)s->histories.bytes.len >= set->run.changed_bytes ||
 	       s->timers_fired >= set->run.timers;
 }

@@ -186,26 +186,9 @@ static void put_episodes(struct json *j, const struct dossier *d)
 {
 	json_key(j, "finished");
 	json_open(j, '[');
-	for (uint32_t i = 0; i < d->row_cnt; i++) {
-		const struct case_row *r = &d->rows[i];
-		if (d->episode && r->episode != d->episode)
-			continue;
-		json_open(j, '{');
-		put_int(j, "episode", r->episode);
-		json_key(j, "outcome");
-		json_string(j, case_outcome_name(r->outcome));
-		json_key(j, "reason");
-		json_string(j, case_reason_name(r->reason));
-		put_time(j, "began", r->began_ms);
-		put_time(j, "ended", r->ended_ms);
-		put_double(j, "days", (double)((r->ended_ms - r->began_ms) / (DAY_MS / 100)) / 100);
-		put_int(j, "violations", r->violations);
-		put_int(j, "disputes_sent", r->sent);
-		put_int(j, "disputes_answered", r->answered);
-		put_health(j, "health_before", r->health_before);
-		put_health(j, "health_after", r->health_after);
-		json_close(j, '}');
-	}
+	for (uint32_t i = 0; i < d->row_cnt; i++)
+		if (!d->episode || d->rows[i].episode == d->episode)
+			case_row_write(j, SLICE_NONE, &d->rows[i]);
 	json_close(j, ']');
 }
 

@@ -108,3 +108,51 @@ void history_entry_write(struct json *j, const struct history_entry *e)
 			write_field(j, e, &history_fields[i]);
 	json_close(j, '}');
 }
+
+/* ---- finished episodes ---- */
+
+double case_row_days(const struct case_row *r)
+{
+	return (double)((r->ended_ms - r->began_ms) / (DAY_MS / 100)) / 100;
+}
+
+static void put_health(struct json *j, const char *key, int health)
+{
+	json_key(j, key);
+	if (health < 0)
+		json_null(j);
+	else
+		json_int(j, health);
+}
+
+static void put_count(struct json *j, const char *key, uint32_t n)
+{
+	json_key(j, key);
+	json_uint(j, n);
+}
+
+void case_row_write(struct json *j, struct slice number, const struct case_row *r)
+{
+	json_open(j, '{');
+	if (number.p) {
+		json_key(j, "number");
+		json_text(j, number);
+	}
+	put_count(j, "episode", r->episode);
+	json_key(j, "outcome");
+	json_string(j, case_outcome_name(r->outcome));
+	json_key(j, "reason");
+	json_string(j, case_reason_name(r->reason));
+	json_key(j, "began");
+	json_time(j, r->began_ms);
+	json_key(j, "ended");
+	json_time(j, r->ended_ms);
+	json_key(j, "days");
+	json_double(j, case_row_days(r));
+	put_count(j, "violations", r->violations);
+	put_count(j, "disputes_sent", r->sent);
+	put_count(j, "disputes_answered", r->answered);
+	put_health(j, "health_before", r->health_before);
+	put_health(j, "health_after", r->health_after);
+	json_close(j, '}');
+}

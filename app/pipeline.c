@@ -104,6 +104,11 @@ static enum err load_first_seen(struct shard *s, const struct store_read *read, 
 			first_seen_want(f, s->asked.hashes[i]);
 	for (uint32_t i = 0; i < s->sweep_cnt; i++)
 		first_seen_want(f, key_hash(s->sweep[i]));
+	for (uint32_t i = 0; i < s->command_cnt; i++) {
+		const struct command *c = &s->commands[(s->command_first + i) % COMMANDS_WAITING_MAX].command;
+		if (c->verb == COMMAND_FORGET && c->reason == REASON_OK && c->number.len)
+			first_seen_want(f, key_hash(c->number));
+	}
 	return first_seen_read(f, s->pipe->ops, s->handle, s->pipe->settings->topics.cdr, s->meta.partition, why);
 }
 
@@ -311,6 +316,7 @@ static void begin(struct shard *s)
 	rules_scratch_reset(s->scratch);
 	s->said_cnt = 0;
 	s->timers_fired = 0;
+	s->forgot = false;
 	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
 	s->inbox_to = s->inbox_at;
 	shard_use_rules(s);

@@ -11,7 +11,10 @@
 
 enum err pipeline_init(struct pipeline *p, const struct settings *settings, bool resident, struct err_text *why)
 {
-	*p = (struct pipeline){.settings = settings, .resident = resident, .ops = store_ops((enum store_kind)settings->store.kind)};
+	*p = (struct pipeline){.settings = settings,
+			       .resident = resident,
+			       .no_history = resident,
+			       .ops = store_ops((enum store_kind)settings->store.kind)};
 	pthread_mutex_init(&p->rules_lock, NULL);
 	return p->ops->open(&settings->store, false, &p->store, why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `number list`: the numbers of all shards by phase, and the table of finished episodes. Reads the store, changes nothing. */
 #include "app/app.h"
+#include "app/history_json.h"
 #include "app/number_verbs.h"
 #include "app/peek.h"
 #include "scoring/scoring.h"
@@ -219,11 +220,6 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double days_of(const struct case_row *r)
-{
-	return (double)((r->ended_ms - r->began_ms) / (DAY_MS / 100)) / 100;
-}
-
 struct summary {
 	uint64_t episodes, numbers, recovered, released, relapsed, again; /* again: recovered, and quarantined another time since */
 	double median_days;                                               /* of those that recovered; 0: none did */
@@ -240,7 +236,7 @@ static struct summary sum_up(const struct list *l)
 		s.released += f->of.outcome == CASE_RELEASED;
 		s.relapsed += f->of.outcome == CASE_RELAPSED;
 		if (f->of.outcome == CASE_RECOVERED) {
-			days[s.recovered++] = days_of(&f->of);
+			days[s.recovered++] = case_row_days(&f->of);
 			s.again += !last;
 		}
 	}
@@ -257,44 +253,12 @@ static double share(uint64_t part, uint64_t all)
 	return all ? (double)part / (double)all : 0;
 }
 
-static void put_health(struct json *j, const char *key, int health)
-{
-	json_key(j, key);
-	if (health < 0)
-		json_null(j);
-	else
-		json_int(j, health);
-}
-
 static void print_finished_json(const struct finished *f)
 {
 	struct buf b = {0};
 	struct json j;
 	json_init_buf(&j, &b);
-	json_open(&j, '{');
-	json_key(&j, "number");
-	json_text(&j, f->number);
-	json_key(&j, "episode");
-	json_uint(&j, f->of.episode);
-	json_key(&j, "outcome");
-	json_string(&j, case_outcome_name(f->of.outcome));
-	json_key(&j, "reason");
-	json_string(&j, case_reason_name(f->of.reason));
-	json_key(&j, "began");
-	json_time(&j, f->of.began_ms);
-	json_key(&j, "ended");
-	json_time(&j, f->of.ended_ms);
-	json_key(&j, "days");
-	json_double(&j, days_of(&f->of));
-	json_key(&j, "violations");
-	json_uint(&j, f->of.violations);
-	json_key(&j, "disputes_sent");
-	json_uint(&j, f->of.sent);
-	json_key(&j, "disputes_answered");
-	json_uint(&j, f->of.answered);
-	put_health(&j, "health_before", f->of.health_before);
-	put_health(&j, "health_after", f->of.health_after);
-	json_close(&j, '}');
+	case_row_write(&j, f->number, &f->of);
 	buf_put_u8(&b, '\n');
 	fwrite(b.data, 1, b.len, stdout);
 	buf_release(&b);
@@ -317,11 +281,11 @@ static void print_finished_row(const struct finished *f, enum format format)
 	time_format(r->ended_ms, ended);
 	if (format == CSV)
 		printf(SLICE_FMT ",%u,%s,%s,%s,%s,%.2f,%u,%u,%u,%s,%s\n", SLICE_ARG(f->number), r->episode, outcome,
-		       case_reason_name(r->reason), began, ended, days_of(r), r->violations, r->sent, r->answered,
+		       case_reason_name(r->reason), began, ended, case_row_days(r), r->violations, r->sent, r->answered,
 		       score(r->health_before, before), score(r->health_after, after));
 	else
 		printf("%-17.*s %7u  %-9s  %-9s  %-10.10s  %-10.10s %7.1f %10u %4u/%-4u %4s > %-4s\n", SLICE_ARG(f->number), r->episode,
-		       outcome, case_reason_name(r->reason), began, ended, days_of(r), r->violations, r->answered, r->sent,
+		       outcome, case_reason_name(r->reason), began, ended, case_row_days(r), r->violations, r->answered, r->sent,
 		       r->health_before < 0 ? "?" : score(r->health_before, before),
 		       r->health_after < 0 ? "?" : score(r->health_after, after));
 }
