@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A record over 2 KiB.
  *
- *   block 0   version (1) · form 2 (1) · blocks (1) · pages (1) · their block numbers in order (1 each) · head (items_head.c) · 0... · checksum
+ *   block 0   version (1 or 2) · form 2 (1) · blocks (1) · pages (1) · their block numbers in order (1 each) · head (items_head.c) · 0... · checksum
  *   block n   stream (1) · items (varint) · items (items.c) · 0... · checksum
  *   checksum  low 32 bits of hash64 of the block before it, with the block's number as seed
  *
@@ -89,6 +89,7 @@ static void gather_all(struct image *im, struct subject *s)
 		gather(im, d->regions.dirty);
 		gather_distinct(im, &d->callees);
 		gather_distinct(im, &d->callers);
+		gather(im, d->ledger.answered.dirty);
 	}
 	if (s->received && s->received->deep) {
 		gather(im, s->received->deep->pieces.dirty);
@@ -101,7 +102,7 @@ static void gather_all(struct image *im, struct subject *s)
 /* Made again from the exact calls when a record is read. */
 static bool is_lazy(uint8_t stream)
 {
-	return stream >= STREAM_CALLEES && stream <= STREAM_REGIONS;
+	return (stream >= STREAM_CALLEES && stream <= STREAM_REGIONS) || stream == STREAM_CONTACTS;
 }
 
 /* Keeps the marks of streams that tell their changes; all pages of the others are coded again. */
@@ -336,7 +337,7 @@ static void write_head(struct pager *p)
 {
 	struct buf *b = &p->page;
 	buf_reset(b);
-	buf_put_u8(b, 1);
+	buf_put_u8(b, record_version(p->it->s));
 	buf_put_u8(b, FORM_BLOCKS);
 	buf_put_u8(b, (uint8_t)(p->im->blocks - 1));
 	buf_put_u8(b, (uint8_t)p->pages);
@@ -377,8 +378,8 @@ static void forget_pages(struct pager *p)
 /* A page that takes in new items has changed. */
 static void mark_fresh(struct pager *p)
 {
-	for (int st = STREAM_CALLEES; st <= STREAM_REGIONS; st++)
-		for (uint32_t from = 0; from < p->it->cnt[st];) {
+	for (int st = 0; st < STREAM_CNT; st++)
+		for (uint32_t from = 0; is_lazy((uint8_t)st) && from < p->it->cnt[st];) {
 			struct run r = run_at(p, (enum stream)st, from);
 			if (r.fresh && r.page)
 				set_bit(p->im->dirty, r.page);

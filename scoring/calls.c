@@ -44,6 +44,7 @@ void calls_release_deep(struct calls *h)
 	distinct_release(&d->callees);
 	distinct_release(&d->callers);
 	recent_release(&d->regions);
+	ledger_release(&d->ledger);
 	lanes_free(d->lanes);
 	pool_give(d, sizeof *d);
 	h->deep = NULL;
@@ -64,6 +65,7 @@ struct deep *calls_deep_new(bool has_callers)
 	distinct_init(&d->callees);
 	distinct_init(&d->callers);
 	recent_init(&d->regions, REGIONS_MAX);
+	ledger_init(&d->ledger);
 	d->left_start_ms = d->left_second = TIME_NONE;
 	return d;
 }
@@ -74,7 +76,7 @@ int64_t calls_deep_bytes(const struct calls *h)
 	if (!d)
 		return 0;
 	return (int64_t)(sizeof *d + d->regions.cap * sizeof *d->regions.seen) + pieces_bytes(&d->pieces) + distinct_bytes(&d->callees) +
-	       distinct_bytes(&d->callers) + LANES_BYTES;
+	       distinct_bytes(&d->callers) + ledger_bytes(&d->ledger) + LANES_BYTES;
 }
 
 bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash)
@@ -155,6 +157,7 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callees, by32);
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
+		recent_shift(&h->deep->ledger.answered, by32);
 		lanes_free(h->deep->lanes); /* made again at the next reading */
 		h->deep->lanes = h->deep->pieces.lanes = NULL;
 	}
@@ -304,6 +307,8 @@ void calls_see(struct calls *h, const struct call *c, uint64_t caller)
 		recent_add(&d->regions, c->region, c->end, 0, &forgotten);
 	if (caller)
 		see_value(d, 1, caller, c->end);
+	if (c->callee && (c->flags & 1) && !h->has_callers)
+		ledger_add(&d->ledger, c->callee, c->end, 0, h->base_ms);
 }
 
 static inline uint64_t value_of(struct calls *h, uint32_t at, uint32_t kind)

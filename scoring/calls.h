@@ -3,6 +3,7 @@
 #ifndef RINGFENCE_SCORING_CALLS_H
 #define RINGFENCE_SCORING_CALLS_H
 
+#include "scoring/contacts.h"
 #include "scoring/distinct.h"
 #include "scoring/facts.h"
 #include "scoring/features.h"
@@ -51,6 +52,7 @@ struct deep { /* only once 128 calls are exceeded */
 	struct weight exact;              /* of the exact calls */
 	struct distinct callees, callers; /* callers: cohorts */
 	struct recent regions;
+	struct ledger ledger;  /* numbers: who answered */
 	int64_t left_start_ms; /* largest start among calls that left the exact ones */
 	int64_t left_second;   /* second of the start of the newest of them */
 	int64_t ahead_ms;      /* most that a start lay behind its end among them (broken clocks), else 0 */

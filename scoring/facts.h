@@ -6,6 +6,7 @@
 #define RINGFENCE_SCORING_FACTS_H
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "schemas/cdr.h"
 
 /* What a call may count as: bit i of `counts`, counter i of a window. The order is part of the stored form: add at the end (at most 20). */
@@ -53,14 +54,5 @@ struct facts {
 void facts_of(const struct cdr *c, struct facts *out);
 void facts_encode(const struct facts *f, struct buf *out); /* about 30 bytes */
 bool facts_decode(struct reader *r, struct facts *out);
-
-/* A number or other party as 56 bits, never 0 for a text that is not empty. Up to 15 digits with or without '+' are kept as they are, so that
- * neighbours in a sequence are seen; any other text becomes 55 bits of hash. */
-uint64_t number_pack(struct slice s);
-#define NUMBER_TEXT_BYTES 17
-uint32_t number_unpack(uint64_t packed,
-		       char out[NUMBER_TEXT_BYTES]); /* its text, terminated; returns its length, 0: only a hash was kept */
-#define NUMBER_PACK_BITS 56
-bool number_follows(uint64_t before, uint64_t after); /* same length, digits + 1 */
 
 #endif

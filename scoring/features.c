@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From windows to figures. A slot is filled when it is first asked for; the windows of the rule set are read together, part by part, so what no
  * rule asks for is not computed. */
+#include "scoring/health.h"
 #include "scoring/subject.h"
 #include "scoring/window.h"
 
@@ -8,15 +9,17 @@
 #include <math.h>
 
 static void figures_fill(struct figures *f, uint32_t slot);
+static void health_now(const struct figures *f, struct health *out);
+static uint32_t contacts_now(const struct figures *f, struct contact *out, uint32_t max, struct contact_rest *rest);
 
 #define COUNT_OUTSIDE_PHASE OUTSIDE_PHASE
 #define COUNT_OUTSIDE_PHASE_DAYS OUTSIDE_PHASE_DAYS
 #define COUNT_OUTSIDE_EPISODE OUTSIDE_EPISODE
-#define COUNT_OUTSIDE_HEALTH OUTSIDE_HEALTH
-#define COUNT_OUTSIDE_MATURITY OUTSIDE_MATURITY
-#define COUNT_OUTSIDE_CONNECTION OUTSIDE_CONNECTION
-#define COUNT_OUTSIDE_ENGAGEMENT OUTSIDE_ENGAGEMENT
-#define COUNT_OUTSIDE_SENTIMENT OUTSIDE_SENTIMENT
+#define COUNT_HEALTH_ALL HEALTH_ALL
+#define COUNT_HEALTH_MATURITY HEALTH_MATURITY
+#define COUNT_HEALTH_CONNECTION HEALTH_CONNECTION
+#define COUNT_HEALTH_ENGAGEMENT HEALTH_ENGAGEMENT
+#define COUNT_HEALTH_SENTIMENT HEALTH_SENTIMENT
 
 static const struct feature_info table[] = {
 #define X(n, name, type, windowed, of, how, a, b) \
@@ -97,6 +100,8 @@ static void learn_windows(struct figures *f)
 			window_at(f, f->keys[i].window_ms);
 		if (f->keys[i].feature == FEATURE_BASELINE)
 			window_at(f, BASELINE_MS);
+		if (table[f->keys[i].feature].how == HOW_HEALTH)
+			window_at(f, WINDOW_MAX_MS);
 	}
 	make_plan(f);
 }
@@ -106,6 +111,8 @@ void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 	f->subject = s;
 	f->as_of_ms = s->clock_ms != TIME_NONE && as_of_ms < s->clock_ms ? s->clock_ms : as_of_ms;
 	f->fill = figures_fill;
+	f->health = health_now;
+	f->contacts = contacts_now;
 	for (uint32_t i = 0; i < (f->n + 63) / 64; i++)
 		f->filled[i] = 0;
 	if (f->windows_of != f->keys)
@@ -115,7 +122,7 @@ void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 	f->other.have = 0;
 	f->outside[OUTSIDE_PHASE] = (struct value){.type = VALUE_STRING, .s = SLICE_LIT("active")};
 	for (int i = OUTSIDE_PHASE_DAYS; i < OUTSIDE_CNT; i++)
-		f->outside[i] = (struct value){.type = VALUE_INT, .i = i >= OUTSIDE_HEALTH ? -1 : 0};
+		f->outside[i] = (struct value){.type = VALUE_INT};
 }
 
 /* ---- parts of a window, read when first asked for ---- */
@@ -243,6 +250,45 @@ static double baseline(struct figures *f, const struct figure_key *k)
 	return rest / (double)(BASELINE_MS - k->window_ms) * (double)k->window_ms;
 }
 
+/* ---- health ---- */
+
+static void health_facts_of(struct figures *f, struct health_facts *h)
+{
+	static const uint8_t counters[] = HEALTH_COUNTERS;
+	*h = (struct health_facts){.age_days = age_days(f)};
+	for (size_t i = 0; i < sizeof counters; i++)
+		h->n[counters[i]] = count_in(f, WINDOW_MAX_MS, counters[i]);
+	h->talk_ms = window_of(f, WINDOW_MAX_MS, PART_SUMS)->talk_ms;
+}
+
+void health_read(const struct subject *s, int64_t as_of_ms, struct health_facts *h)
+{
+	struct figures f = {.window_cnt = FIGURE_WINDOWS}; /* no room: the window is read alone, and the rule set's keep what they have */
+	figures_reset(&f, s, as_of_ms);
+	health_facts_of(&f, h);
+}
+
+static void health_now(const struct figures *f, struct health *out)
+{
+	health_of(f->subject, f->as_of_ms, out);
+}
+
+static uint32_t contacts_now(const struct figures *f, struct contact *out, uint32_t max, struct contact_rest *rest)
+{
+	return subject_contacts(f->subject, f->as_of_ms, out, max, rest);
+}
+
+static int64_t health_figure(struct figures *f, enum health_part part)
+{
+	struct health_facts facts;
+	struct health h = HEALTH_NONE;
+	if (!subject_is_cohort(f->subject) && count_in(f, WINDOW_MAX_MS, COUNT_CALLS) >= HEALTH_CALLS_MIN) {
+		health_facts_of(f, &facts);
+		health_make(&facts, &h);
+	}
+	return h.of[part];
+}
+
 /* Figures that are not counts. */
 static void fill_other(struct figures *f, const struct figure_key *k, const struct feature_info *info, struct value *v)
 {
@@ -285,6 +331,9 @@ static void fill_other(struct figures *f, const struct figure_key *k, const stru
 		break;
 	case HOW_BASELINE:
 		v->d = baseline(f, k);
+		break;
+	case HOW_HEALTH:
+		v->i = health_figure(f, (enum health_part)info->a);
 		break;
 	case HOW_COUNT:
 	case HOW_RATIO:

@@ -59,6 +59,7 @@ void items_open(struct items *it, const struct subject *s)
 			count_distinct(it, STREAM_CALLEES, &d->callees);
 			count_distinct(it, STREAM_CALLERS, &d->callers);
 			it->cnt[STREAM_REGIONS] = d->regions.cnt;
+			it->cnt[STREAM_CONTACTS] = d->ledger.answered.cnt;
 		}
 		it->cnt[STREAM_CALLS] += it->made_pieces;
 		it->cnt[STREAM_ORDER] = in_order(s->history) ? 0 : order_items(s->history->cnt);
@@ -189,13 +190,18 @@ static void put_register(int64_t base_ms, const struct sketch *s, uint32_t r, in
 	}
 }
 
+static bool holds_numbers(enum stream stream)
+{
+	return stream == STREAM_CALLEES || stream == STREAM_CALLERS || stream == STREAM_CONTACTS;
+}
+
 static void put_recent(int64_t base_ms, const struct seen *s, enum stream stream, int64_t *ms, struct buf *out)
 {
 	put_time(out, ms, base_ms + s->ms);
 	if (stream == STREAM_REGIONS)
 		buf_put_varint(out, s->value);
 	else
-		put_bytes(out, s->value, stream == STREAM_CALLEES || stream == STREAM_CALLERS ? NUMBER_BYTES : 8);
+		put_bytes(out, s->value, holds_numbers(stream) ? NUMBER_BYTES : 8);
 }
 
 /* Item i of bytes that are cut into equal parts. */
@@ -225,6 +231,9 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 		return;
 	case STREAM_REGIONS:
 		put_recent(h->base_ms, &h->deep->regions.seen[i], stream, ms, out);
+		return;
+	case STREAM_CONTACTS:
+		put_recent(h->base_ms, &h->deep->ledger.answered.seen[i], stream, ms, out);
 		return;
 	case STREAM_CALLEES_SKETCH:
 		put_register(h->base_ms, h->deep->callees.sketch, i, ms, out);
@@ -282,6 +291,8 @@ uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)
 		return &h->deep->callers.recent.seen[i].page;
 	case STREAM_REGIONS:
 		return &h->deep->regions.seen[i].page;
+	case STREAM_CONTACTS:
+		return &h->deep->ledger.answered.seen[i].page;
 	case STREAM_CALLEES_SKETCH:
 		return sketch_at(h->deep->callees.sketch, i).page;
 	case STREAM_CALLERS_SKETCH:
@@ -456,12 +467,20 @@ static bool get_register(struct sketch **sketch, uint64_t *seen, int64_t base_ms
 	return !r->bad;
 }
 
+static bool get_contact(struct ledger *l, int64_t base_ms, int64_t *ms, uint8_t page, struct reader *r)
+{
+	uint32_t t = get_relative(r, ms, base_ms);
+	uint64_t called = get_bytes(r, NUMBER_BYTES);
+	if (!r->bad && t)
+		ledger_add(l, called, t, page, base_ms);
+	return !r->bad && called != 0;
+}
+
 static bool get_recent(struct recent *recent, enum stream stream, int64_t base_ms, int64_t *ms, uint8_t page, struct reader *r)
 {
 	struct seen forgotten;
 	uint32_t t = get_relative(r, ms, base_ms);
-	uint64_t value = stream == STREAM_REGIONS ? reader_varint(r)
-						  : get_bytes(r, stream == STREAM_CALLEES || stream == STREAM_CALLERS ? NUMBER_BYTES : 8);
+	uint64_t value = stream == STREAM_REGIONS ? reader_varint(r) : get_bytes(r, holds_numbers(stream) ? NUMBER_BYTES : 8);
 	if (r->bad || value == 0 || (stream == STREAM_REGIONS && value > UINT16_MAX))
 		return false;
 	if (t)
@@ -511,6 +530,8 @@ static bool get_item(struct items_in *in, enum stream stream, int64_t *ms, uint8
 		return get_recent(&h->deep->callers.recent, stream, h->base_ms, ms, page, r);
 	case STREAM_REGIONS:
 		return get_recent(&h->deep->regions, stream, h->base_ms, ms, page, r);
+	case STREAM_CONTACTS:
+		return get_contact(&h->deep->ledger, h->base_ms, ms, page, r);
 	case STREAM_CALLEES_SKETCH:
 		return get_register(&h->deep->callees.sketch, in->registers[0], h->base_ms, ms, page, r);
 	case STREAM_CALLERS_SKETCH:

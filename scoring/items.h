@@ -20,8 +20,9 @@ enum stream {
 	STREAM_FLAGS,
 	STREAM_FLAGGED,
 	STREAM_FLAGGED_SKETCH,
-	STREAM_STATE, /* the rules stage's bytes, STATE_ITEM_BYTES each */
-	STREAM_ORDER, /* of the exact calls by start, if it is not that by end: ORDER_ITEM_BYTES each */
+	STREAM_STATE,    /* the rules stage's bytes, STATE_ITEM_BYTES each */
+	STREAM_ORDER,    /* of the exact calls by start, if it is not that by end: ORDER_ITEM_BYTES each */
+	STREAM_CONTACTS, /* the ledger, as STREAM_CALLEES */
 	STREAM_CNT
 };
 
@@ -54,9 +55,16 @@ struct items_in {
 	uint32_t exact;                    /* calls that the history keeps exactly */
 	uint8_t order[CALLS_EXACT];
 	bool ordered;
+	bool no_ledger; /* a record from before there were ledgers, of a number that should have one */
 	uint64_t next_done[2], prev_done[2], run_cut[2];
 	uint64_t registers[4][SKETCH_REGISTERS / 64]; /* read already */
 };
+
+/* 2 with a ledger of contacts, else 1, which older programs read too. */
+static inline uint8_t record_version(const struct subject *s)
+{
+	return s->history && s->history->deep && !s->history->has_callers ? 2 : 1;
+}
 
 void items_put_head(const struct items *it, struct buf *out);
 /* Makes the parts of in->s. False: not a valid head; the parts made so far are the caller's to drop. */

@@ -5,7 +5,7 @@
  *   first day + 1 · bytes of state
  *   calls made:      base · number of exact calls · marks of links (3 x 16 bytes), if any
  *   behind these:    pieces · place of the hand · weight behind it · coarse, coarsened · late_merged · last start and second that left · ahead ·
- *                    joined
+ *                    joined · of a number: newest time that its ledger forgot
  *   calls received:  base · total · newest · exact calls; behind these: pieces, hand, weight, coarse, coarsened, late_merged
  *   flags:           base · number */
 #include "scoring/items.h"
@@ -28,6 +28,7 @@ enum {
 	HEAD_PARTIES_SKETCH = 1 << 12,
 	HEAD_FLAGGED_SKETCH = 1 << 13,
 	HEAD_SINCE = 1 << 14,
+	HEAD_LEDGER = 1 << 15,
 };
 
 /* ---- writing ---- */
@@ -50,7 +51,8 @@ static uint32_t head_flags(const struct items *it)
 		f |= HEAD_HISTORY | (s->history->has_callers ? HEAD_CALLERS : 0) | (it->cnt[STREAM_ORDER] ? HEAD_ORDER : 0) |
 		     (has_links(s->history) ? HEAD_LINKS : 0);
 		if (d)
-			f |= HEAD_DEEP | (d->callees.sketch ? HEAD_CALLEES_SKETCH : 0) | (d->callers.sketch ? HEAD_CALLERS_SKETCH : 0);
+			f |= HEAD_DEEP | (s->history->has_callers ? 0 : HEAD_LEDGER) | (d->callees.sketch ? HEAD_CALLEES_SKETCH : 0) |
+			     (d->callers.sketch ? HEAD_CALLERS_SKETCH : 0);
 	}
 	if (s->received)
 		f |= HEAD_RECEIVED;
@@ -115,6 +117,11 @@ static void put_history(const struct items *it, uint32_t flags, struct buf *out)
 	}
 	buf_put_varint(out, (uint64_t)d->ahead_ms);
 	buf_put_u8(out, d->run_joined);
+	if (flags & HEAD_LEDGER) {
+		buf_put_u8(out, d->ledger.lost_ms != TIME_NONE);
+		if (d->ledger.lost_ms != TIME_NONE)
+			buf_put_zigzag(out, it->s->clock_ms - d->ledger.lost_ms);
+	}
 }
 
 static void put_received(const struct items *it, struct buf *out)
@@ -214,6 +221,11 @@ static void get_deep(struct items_in *in, uint32_t flags, struct reader *r)
 	}
 	d->ahead_ms = (int64_t)reader_varint(r);
 	d->run_joined = reader_u8(r) & 1;
+	if ((flags & HEAD_LEDGER) && reader_u8(r))
+		d->ledger.lost_ms = minus(r, in->s->clock_ms, reader_zigzag(r));
+	r->bad = r->bad || (h->has_callers && (flags & HEAD_LEDGER));
+	in->no_ledger = !h->has_callers && !(flags & HEAD_LEDGER);
+	in->want[STREAM_CONTACTS] = flags & HEAD_LEDGER ? UINT32_MAX : 0;
 	r->bad = r->bad || d->ahead_ms < 0 || d->ahead_ms > LASTED_MAX_MS;
 	want_distinct(in, STREAM_CALLEES, &d->callees, flags & HEAD_CALLEES_SKETCH);
 	want_distinct(in, STREAM_CALLERS, &d->callers, flags & HEAD_CALLERS_SKETCH);
@@ -364,6 +376,8 @@ static bool finish_history(struct items_in *in, struct calls *h)
 		h->deep->exact.answered += c->flags & 1;
 		h->deep->exact.talk_ms += c->talk_ms;
 	}
+	if (in->no_ledger) /* whoever answered before the exact calls is not known */
+		h->deep->ledger.lost_ms = h->cnt ? calls_end_ms(h, h->call) : in->s->clock_ms;
 	finish_pieces(&h->deep->pieces, in->made_hand);
 	memset(h->deep->pieces.dirty, 0, sizeof h->deep->pieces.dirty);
 	return true;

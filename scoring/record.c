@@ -2,19 +2,19 @@
 /* The stored form of a subject. Up to 2 KiB it is one part:
  *
  *   offset  bytes  what
- *   0       1      version (1)
+ *   0       1      version (1; 2 with a ledger of contacts)
  *   1       1      form (1: one part; 2: blocks, blocks.c)
  *   2       ...    head (items_head.c)
  *   ...     ...    runs, in order of stream: stream (1), number of items (varint), items (items.c)
  *   end-4   4      checksum: low 32 bits of hash64 of all before it, little-endian
  *
  * Example: a number that made one call and received none: 01 01 · head of 35 bytes · 00 01 and the call, 25 bytes · checksum: 70 bytes.
- * A wrong length, order or value, or bytes left over, refuse the record: it is kept aside, never overwritten. A version above 1 is refused by name. */
+ * A wrong length, order or value, or bytes left over, refuse the record: it is kept aside, never overwritten. A version above 2 is refused by name. */
 #include "scoring/blocks.h"
 
 #include "base/hash.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 enum form { FORM_WHOLE = 1, FORM_BLOCKS };
 
 /* A run of items of one stream: stream (1 byte), number of items (varint), the items. */
@@ -32,7 +32,7 @@ void record_encode(const struct subject *s, struct buf *out)
 	size_t from = out->len;
 	struct items it;
 	items_open(&it, s);
-	buf_put_u8(out, RECORD_VERSION);
+	buf_put_u8(out, record_version(s));
 	buf_put_u8(out, FORM_WHOLE);
 	items_put_head(&it, out);
 	for (int i = 0; i < STREAM_CNT; i++)

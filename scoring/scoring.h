@@ -159,8 +159,53 @@ bool subject_expired(const struct subject *s, int64_t shard_clock_ms, int64_t ke
 /* ---- figures ---- */
 
 /* Points `f` at a subject as of a time (never before its clock) and forgets what was filled. keys, n, filled, values are already set; the figures from
- * outside are set to those of a plain number (phase active, no episode, health -1). */
+ * outside are set to those of a plain number (phase active, no episode). */
 void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms);
+
+/* ---- health (health.md) ---- */
+
+/* As of a time, no earlier than the clock. The same as the figures `health`, `health_maturity`, ... */
+void health_of(const struct subject *s, int64_t as_of_ms, struct health *out);
+
+/* Why health is what it is: a line a figure that it is made of. */
+struct health_reason {
+	enum health_part part; /* that it belongs to */
+	const char *figure;    /* as a rule names it: answer_ratio["31d"] */
+	struct value value;    /* the true figure */
+	double points;         /* of 100 of health: lost, below 0; won, above 0 */
+	double most;           /* the most that it can lose, or win */
+	char text[24];         /* the figure, written for people: "0.12", "14 s", "3" */
+	char words[160];       /* "12 of 100 calls were answered; full points from 0.45" */
+};
+#define HEALTH_REASONS_MAX 24
+/* The most lost first, ties in the order of health.md. What is neither lost nor won is told too, last, with 0. Returns how many; 0 if health is -1. */
+uint32_t health_reasons(const struct subject *s, int64_t as_of_ms, struct health_reason out[HEALTH_REASONS_MAX]);
+
+/* ---- contacts ---- */
+
+/* The called numbers that answered a call of this number in (as_of - 31 d, as_of], by event time, each once, the newest first (ties: the larger `called`
+ * first); late calls are in. `as_of_ms`: no earlier than the clock. At most `max`, and CONTACTS_MAX are known by name; `rest` says whether that is all. A
+ * cohort has none. */
+uint32_t subject_contacts(const struct subject *s, int64_t as_of_ms, struct contact *out, uint32_t max, struct contact_rest *rest);
+
+/* ---- days of the past ---- */
+
+/* One local calendar day of a number, by start of its calls, as far as the record remembers: calls that ended in the 31 days up to as_of.
+ * The newest 128 calls are told exactly. Of older ones only aggregates of neighbouring calls are left, each with its first and last start; one that spans
+ * several days is spread over them evenly in time. So the sum over all days is right, and of one day at most `spread` calls may belong to a day beside it,
+ * or its may be missing here. */
+struct day_total {
+	int64_t day; /* local, days since 1970-01-01 */
+	uint64_t calls, answered;
+	uint64_t talk_ms; /* of answered calls, counted whole on the day that the call started */
+	uint64_t spread;  /* calls of aggregates that reach into this day and into others: the bound of the error */
+	int32_t callees;  /* distinct called numbers, -1 unless all its calls are among the newest 128 */
+	bool partly;      /* the 31 days begin within it: calls of its morning are not remembered */
+};
+#define DAY_TOTALS_MAX 33
+/* The days from that of as_of - 31 d to that of as_of, oldest first, those without a call too. Calls that started before the first of them (long ones) or
+ * after the last are left out. Returns how many (32, or 33 over a short day); 0 if nothing is remembered. `zone`: places.h, 0 is UTC. */
+uint32_t subject_days(const struct subject *s, uint16_t zone, int64_t as_of_ms, struct day_total out[DAY_TOTALS_MAX]);
 
 /* ---- the record: stored form of a subject ---- */
 
