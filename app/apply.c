@@ -364,7 +364,12 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
 	const struct command *c = &w->command;
-	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	struct rules_command rc = {.verb = c->verb == COMMAND_QUARANTINE ? RULES_QUARANTINE : c->verb == COMMAND_RELEASE ? RULES_RELEASE : RULES_CONTACT,
+				   .note = c->note,
+				   .by = c->by,
+				   .called = number_pack(c->called),
+				   .remove = c->remove,
+				   .time_ms = w->time_ms};
 	enum rules_flagged flagged = c->verb == COMMAND_FLAG ? open_flag(s, sub, w) : FLAG_OPENED;
 	if (flagged == FLAG_NO_ROOM)
 		return refuse_command(
@@ -391,7 +396,8 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 
 static bool is_supported(enum command_verb v)
 {
-	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT;
+	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT ||
+	       v == COMMAND_CONTACT;
 }
 
 /* The first waiting command. False: a record has to be loaded first. */
@@ -469,9 +475,11 @@ enum reason apply_unusable(const struct shard *s, const struct cdr *c)
 	return c->use != CDR_PARTIAL && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
 }
 
-static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late, struct err_text *why)
+static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, uint64_t called, bool late, struct err_text *why)
 {
 	struct rules_subject rs = view_of(s, sub);
+	rs.called = called;
+	rs.first_call = sub->calls == 1 && sub->first_day < 0;
 	figures_reset(s->figures, sub, sub->clock_ms);
 	set_outside(s, &rs);
 	s->cause = (struct cause){.kind = CAUSE_CDR,
@@ -507,7 +515,7 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 	n->late += late;
 	n->late_kept += fate == CALL_LATE_KEPT;
 	if (fate == CALL_APPLIED) {
-		enum err e = evaluate(s, sub, c, late, why);
+		enum err e = evaluate(s, sub, c, plan_of(s, i)->facts.callee, late, why);
 		if (e)
 			return e;
 	} else if (s->pipe->applied) {

@@ -144,7 +144,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
 	s->plan = mem_zalloc(PLAN_MAX * sizeof *s->plan);
-	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
+	s->scratch = rules_scratch_new(&set->policies, rules_said, s);
 	return s;
 }
 

@@ -330,6 +330,7 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = c->time_ms, .fired_ms = later(c->time_ms, subject->clock_ms)};
 	bool applies = false;
 	subject->changed = false;
+	use_rules(s, r);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return false;
 	turn_settle(&t);
@@ -376,6 +377,7 @@ void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, cons
 bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f, struct event *out)
 {
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = TIME_NONE};
+	use_rules(s, r);
 	bool known = turn_begin(&t); /* if not, the state is plain */
 	turn_settle(&t);
 	find_policy(&t, NULL);
