@@ -229,14 +229,14 @@ static void number_is_described_and_viewed_as_it_is(void **state)
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "") "  - {alert: Also, expr: 'calls[\"1h\"] > 5'}\n"));
 	struct rules_subject rs = drive_subject(&d);
-	assert_false(rules_describe(d.scratch, d.rules, &rs, &e));
+	assert_false(rules_describe(d.scratch, d.rules, &rs, drive_figures(&d, T0), &e));
 	assert_int_equal(rules_view(d.scratch, d.rules, &rs, &v), ERR_OK);
 	assert_int_equal(v.phase, PHASE_ACTIVE);
 	assert_true(v.phase_since_ms == TIME_NONE && v.until_ms == TIME_NONE && v.due_ms == TIME_NONE);
 	d.calls = 20;
 	drive_call(&d, T0);
 	rs = drive_subject(&d);
-	assert_true(rules_describe(d.scratch, d.rules, &rs, &e));
+	assert_true(rules_describe(d.scratch, d.rules, &rs, drive_figures(&d, T0), &e));
 	assert_true(e.kind == EVENT_NUMBER && e.episode == 1 && e.number.phase == PHASE_REST && e.time_ms == T0);
 	assert_true(e.number.until_ms == T0 + 30 * D && e.number.caps.daily_max == 0 && e.number.caps.daily_min == -1);
 	assert_int_equal(rules_view(d.scratch, d.rules, &rs, &v), ERR_OK);
@@ -249,7 +249,7 @@ static void number_is_described_and_viewed_as_it_is(void **state)
 static void subject_without_phase_has_no_rules_and_no_commands(void **state)
 {
 	struct drive d;
-	struct rules_command c = {.quarantine = true, .time_ms = T0};
+	struct rules_command c = {.verb = RULES_QUARANTINE, .time_ms = T0};
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "")));
 	d.calls = 20;
@@ -267,7 +267,7 @@ static void state_that_cannot_be_read_is_left_alone(void **state)
 	struct drive d;
 	const char *kind = "none";
 	struct rules_view v;
-	struct rules_command c = {.quarantine = true, .time_ms = T0};
+	struct rules_command c = {.verb = RULES_QUARANTINE, .time_ms = T0};
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "")));
 	d.calls = 20;
