@@ -68,12 +68,7 @@ static void say_transition(struct turn *t, enum phase from, const struct judged 
 static void restart(struct turn *t, const struct judged *j, bool first)
 {
 	struct phase_state *p = &t->state->phase;
-	struct life *l = &t->state->life;
-	if (j->at_ms > p->since_ms) {
-		l->before = p->phase;
-		l->before_ms = p->since_ms;
-		p->since_ms = j->at_ms;
-	}
+	p->since_ms = later(p->since_ms, j->at_ms);
 	p->until_ms = later(p->until_ms, rest_until(t, j->at_ms));
 	if (first)
 		say_transition(t, p->phase, j);
@@ -97,7 +92,10 @@ static void go_back(struct turn *t, const struct judged *j)
 	l->day_cnt = kept;
 	l->block_ms = TIME_NONE;
 	l->block_calls = l->block_answered = 0;
-	p->phase = PHASE_REST; /* l->before stays that rest, from its beginning */
+	p->phase = PHASE_REST;
+	l->begin_ms = l->before_ms;
+	l->before_ms = TIME_NONE;
+	l->before = PHASE_ACTIVE;
 	p->since_ms = j->at_ms;
 	p->until_ms = until_ms;
 	say_transition(t, from, j);
@@ -251,21 +249,10 @@ static void count_call(struct turn *t, const struct cdr *call, const struct judg
 /* Whose phase the call was made in: 0 the present one, 1 the one before, -1 none of them. */
 static int phase_at(const struct turn *t, const struct cdr *call)
 {
-	const struct phase_state *p = &t->state->phase;
 	const struct life *l = &t->state->life;
-	if (p->since_ms == TIME_NONE)
-		return -1;
-	if (call->event_ms >= p->since_ms)
-		return p->phase == PHASE_ACTIVE || call->start_ms < p->since_ms ? -1 : 0;
-	if (l->before_ms == TIME_NONE || call->event_ms < l->before_ms || call->start_ms < l->before_ms)
-		return -1;
-	return 1;
-}
-
-/* A restart left the same phase behind it: its days are the present ones. */
-static bool is_same_rest(const struct turn *t)
-{
-	return t->state->life.before == PHASE_REST && t->state->phase.phase == PHASE_REST;
+	if (l->begin_ms != TIME_NONE && call->event_ms >= l->begin_ms)
+		return t->state->phase.phase == PHASE_ACTIVE || call->start_ms < l->begin_ms ? -1 : 0;
+	return l->before_ms != TIME_NONE && call->event_ms >= l->before_ms && call->start_ms >= l->before_ms ? 1 : -1;
 }
 
 void judge_call(struct turn *t, const struct cdr *call)
@@ -280,7 +267,7 @@ void judge_call(struct turn *t, const struct cdr *call)
 		return;
 	}
 	struct life_day old = {.day = (int32_t)judge_local_day(t, call->start_ms), .end_ms = TIME_NONE};
-	struct judged base = {.at_ms = call->event_ms, .before = where == 1 && !is_same_rest(t)};
+	struct judged base = {.at_ms = call->event_ms, .before = where == 1};
 	base.phase = where == 1 ? l->before : t->state->phase.phase;
 	base.day = day_of(t, old.day, base.before);
 	if (!base.day) /* nothing is known of that day any more: as its first call */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stored forms of what life.h has.
  *
- *   life      flags (1 byte: 1 before, 2 first rest, 4 breach, 8 block), before (1 byte), times (zig-zag, the first, then behind it), block's calls and
+ *   life      flags (1 byte: 1 before, 2 first rest, 4 breach, 8 block, 16 begin), before (1 byte), times (zig-zag, the first, then behind it), block's calls and
  *             answered, apart, days (varint); of each: day (zig-zag), flags (1 byte: 1 before, 2 open), said (1 byte), its end if open, calls, answered, fresh, shorts, talk
  *   contacts  flags (1 byte: 1 incomplete), exact (varint, then 7 bytes each), prints (varint, then 4 bytes each, ascending)
  *
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HAS_BEFORE = 1, HAS_REST = 2, HAS_BREACH = 4, HAS_BLOCK = 8, HAS_ALL = 15 };
+enum { HAS_BEFORE = 1, HAS_REST = 2, HAS_BREACH = 4, HAS_BLOCK = 8, HAS_BEGIN = 16, HAS_ALL = 31 };
 enum { DAY_BEFORE = 1, DAY_OPEN = 2 };
 
 const char *violation_name(enum violation v)
@@ -29,13 +29,13 @@ const char *violation_name(enum violation v)
 void life_init(struct life *l)
 {
 	*l = (struct life){
-		.before_ms = TIME_NONE, .rest_first_ms = TIME_NONE, .breach_ms = TIME_NONE, .block_ms = TIME_NONE};
+		.before_ms = TIME_NONE, .rest_first_ms = TIME_NONE, .breach_ms = TIME_NONE, .block_ms = TIME_NONE, .begin_ms = TIME_NONE};
 }
 
 bool life_is_plain(const struct life *l)
 {
 	return l->before_ms == TIME_NONE && l->rest_first_ms == TIME_NONE && l->breach_ms == TIME_NONE && l->block_ms == TIME_NONE &&
-	       l->apart == 0 && l->day_cnt == 0;
+	       l->begin_ms == TIME_NONE && l->apart == 0 && l->day_cnt == 0;
 }
 
 static uint32_t read_count(struct reader *r)
@@ -81,6 +81,7 @@ void life_decode(struct reader *r, struct life *l)
 	l->rest_first_ms = read_time(r, has & HAS_REST);
 	l->breach_ms = read_time(r, has & HAS_BREACH);
 	l->block_ms = read_time(r, has & HAS_BLOCK);
+	l->begin_ms = read_time(r, has & HAS_BEGIN);
 	l->block_calls = read_count(r);
 	l->block_answered = read_count(r);
 	l->apart = read_count(r);
@@ -99,13 +100,13 @@ void life_decode(struct reader *r, struct life *l)
 
 void life_encode(const struct life *l, struct buf *out)
 {
-	const int64_t times[] = {l->before_ms, l->rest_first_ms, l->breach_ms, l->block_ms};
+	const int64_t times[] = {l->before_ms, l->rest_first_ms, l->breach_ms, l->block_ms, l->begin_ms};
 	int has = 0;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		has |= (times[i] != TIME_NONE) << i;
 	buf_put_u8(out, (uint8_t)has);
 	buf_put_u8(out, l->before_ms == TIME_NONE ? 0 : (uint8_t)l->before);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		if (times[i] != TIME_NONE)
 			buf_put_zigzag(out, times[i]);
 	buf_put_varint(out, l->block_calls);

@@ -37,7 +37,8 @@ struct life_day {
 #define LIFE_DAYS 4 /* today and those that late calls may belong to */
 
 struct life {
-	/* The phase before the present one, if it was one, and when it began: a late call may belong to it. A rest that began again stands for a phase. */
+	int64_t begin_ms; /* the present phase began; a rest that is restarted does not begin anew. TIME_NONE: active from the start */
+	/* The phase before the present one, and when it began: a late call may belong to it. */
 	enum phase before;
 	int64_t before_ms;     /* TIME_NONE: none is known */
 	int64_t rest_first_ms; /* the first rest of this episode; TIME_NONE: none */

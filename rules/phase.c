@@ -185,11 +185,11 @@ void phase_change(struct turn *t, enum phase to, int64_t at_ms, struct ground g)
 	struct life *l = &t->state->life;
 	enum phase from = p->phase;
 	l->before = from;
-	l->before_ms = from == PHASE_ACTIVE ? TIME_NONE : p->since_ms;
+	l->before_ms = from == PHASE_ACTIVE ? TIME_NONE : l->begin_ms;
 	if (l->before_ms == TIME_NONE)
 		l->before = PHASE_ACTIVE;
 	p->phase = to;
-	p->since_ms = at_ms;
+	p->since_ms = l->begin_ms = at_ms;
 	p->until_ms = to == PHASE_ACTIVE ? TIME_NONE : p->since_ms + duration_of(t->policy, to);
 	t->state->changed = true;
 	t->say_number = true;

@@ -125,5 +125,5 @@ int32_t policy_aging_max(const struct policy *p, int64_t day)
 	for (uint32_t i = 0; i < p->aging_step_cnt; i++)
 		if (day <= p->aging_steps[i].to_day)
 			return p->aging_steps[i].daily_max;
-	return -1;
+	return p->aging_step_cnt ? p->aging_steps[p->aging_step_cnt - 1].daily_max : -1;
 }

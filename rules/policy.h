@@ -97,7 +97,7 @@ bool policy_manages(const struct policies *p, const struct rules *rules, struct 
 uint16_t policy_zone(const struct policies *p, struct slice number, struct slice account, uint16_t prefix_zone);
 bool policy_lists_contact(const struct policies *p, const struct rules *rules, struct slice number, struct slice account, struct slice called);
 bool policy_texts_have(const struct policy_texts *t, const struct rules *rules, struct slice text);
-/* The cap of a day of aging, from 1; -1 behind the last step. */
+/* The cap of a day of aging, from 1; the last one goes on. */
 int32_t policy_aging_max(const struct policy *p, int64_t day);
 
 #endif
