@@ -66,6 +66,10 @@ static inline void drive_heard(void *ctx, struct event *e)
 		for (uint32_t i = 0; i < e->number.flag_cnt; i++)
 			buf_printf(&d->log, " flag " SLICE_FMT "/" SLICE_FMT, SLICE_ARG(e->number.flags[i].provider),
 				   SLICE_ARG(e->number.flags[i].label));
+	} else if (e->kind == EVENT_ADVISORY) {
+		buf_printf(&d->log, " %s", e->advisory.topic);
+	} else if (e->kind == EVENT_VIOLATION) {
+		buf_printf(&d->log, " %s of %s on " SLICE_FMT, e->violation.policy, phase_name(e->violation.phase), SLICE_ARG(e->violation.day));
 	} else {
 		drive_alert(&d->log, &e->alert);
 	}

@@ -30,8 +30,16 @@ static void quarantine_walks_through_the_phases_to_active(void **state)
 	drive_until(&d, T0 + 90 * D);
 	drive_said(&d, "30d transition rest > limited by timer  until 60d #1\n"
 		       "30d number limited max 10 open #1\n"
+		       "37d advisory daily_minimum #1\n"
+		       "44d advisory daily_minimum #1\n"
+		       "51d advisory daily_minimum #1\n"
+		       "58d advisory daily_minimum #1\n"
 		       "60d transition limited > moderate by timer  until 90d #1\n"
 		       "60d number moderate max 20 open #1\n"
+		       "67d advisory daily_minimum #1\n"
+		       "74d advisory daily_minimum #1\n"
+		       "81d advisory daily_minimum #1\n"
+		       "88d advisory daily_minimum #1\n"
 		       "90d transition moderate > active by timer  until - #1\n"
 		       "90d number active (gone) max -1 open #1\n");
 	assert_true(d.due_ms == TIME_NONE);
