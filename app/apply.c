@@ -364,7 +364,9 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
 	const struct command *c = &w->command;
-	struct rules_command rc = {.verb = c->verb == COMMAND_QUARANTINE ? RULES_QUARANTINE : c->verb == COMMAND_RELEASE ? RULES_RELEASE : RULES_CONTACT,
+	struct rules_command rc = {.verb = c->verb == COMMAND_QUARANTINE ? RULES_QUARANTINE
+					   : c->verb == COMMAND_RELEASE  ? RULES_RELEASE
+									 : RULES_CONTACT,
 				   .note = c->note,
 				   .by = c->by,
 				   .called = number_pack(c->called),

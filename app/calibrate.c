@@ -2,7 +2,7 @@
 /* One pass over CDRs for all rules at all steps of their ladders.
  *
  * DESIGN. rules_choose() makes one rule set of all trials: a trial is a rule as loaded or at a step of a ladder. The CDRs run through the pipeline with a
- * rule set that is empty, so each is scored once and no rule acts; after each CDR the conditions of all trials are asked as one chain (rules_try). There is
+ * rule set that is empty, so each is scored once and no rule acts; after each CDR the conditions of all trials are asked as one chain (rules_try_all). There is
  * no second evaluator, and none of what an alert needs but this: a number is caught by a trial once, at the moment at which its first alert would be raised.
  *
  * `for` is kept to the letter: what is true begins to wait, is asked again at every call and by timer, every interval and when `for` runs out, as of that
@@ -166,7 +166,8 @@ static void judge_call(struct calibrate *x, const struct subject *sub, const str
 {
 	int64_t now_ms = sub->clock_ms;
 	ask(x, sub, c, now_ms);
-	for (uint32_t i = 0; (i = rules_try_next(x->scratch, x->trying, SUBJECT_NUMBER, i)) < x->trial_cnt; i++) {
+	rules_try_all(x->scratch, x->trying, SUBJECT_NUMBER);
+	for (uint32_t i = 0; (i = rules_try_next(x->scratch, x->trying, i)) < x->trial_cnt; i++) {
 		if (suspect == UINT32_MAX)
 			suspect = suspect_new(x, sub, number);
 		on_true(x, i, suspect, sub, now_ms);

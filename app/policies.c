@@ -6,14 +6,14 @@
 
 #define NOT_EMPTY .min = 1, .max = 0
 
-#define ITEM(owner, path_, type_, member, dflt_, ...)                                                                 \
-	{                                                                                                             \
+#define ITEM(owner, path_, type_, member, dflt_, ...)                                                                \
+	{                                                                                                            \
 		.path = path_, .type = CONFIG_##type_, .offset = offsetof(owner, member), .dflt = dflt_, __VA_ARGS__ \
 	}
 #define NAMED(path_, type_, member, dflt_, ...) ITEM(struct policy_keys, path_, type_, member, dflt_, __VA_ARGS__)
-#define WHOM_ROWS(owner)                                                                                                                    \
-	ITEM(owner, "numbers", STRINGS, whom.numbers, "", .help = "Numbers, `+15551230000` or `list:NAME` of rules.lists."),                \
-		ITEM(owner, "prefixes", STRINGS, whom.prefixes, "", .help = "Numbers that begin so, as in `+1555123`."),                    \
+#define WHOM_ROWS(owner)                                                                                                     \
+	ITEM(owner, "numbers", STRINGS, whom.numbers, "", .help = "Numbers, `+15551230000` or `list:NAME` of rules.lists."), \
+		ITEM(owner, "prefixes", STRINGS, whom.prefixes, "", .help = "Numbers that begin so, as in `+1555123`."),     \
 		ITEM(owner, "accounts", STRINGS, whom.accounts, "", .help = "Numbers whose own CDRs name one of these accounts.")
 
 const struct config_key policy_table[] = {
@@ -84,11 +84,12 @@ static void read_steps(struct check *c)
 	for (uint32_t i = 0; i < steps->n; i++) {
 		unsigned day = 0, calls = 0;
 		int end = 0;
-		bool ok = sscanf(steps->v[i], "%5u:%5u%n", &day, &calls, &end) == 2 && !steps->v[i][end] && day > 0 && day <= 3650 && calls <= 65535;
+		bool ok = sscanf(steps->v[i], "%5u:%5u%n", &day, &calls, &end) == 2 && !steps->v[i][end] && day > 0 && day <= 3650 &&
+			  calls <= 65535;
 		ok = ok && (p->aging_step_cnt == 0 || day > p->aging_steps[p->aging_step_cnt - 1].to_day);
 		if (!ok || p->aging_step_cnt == AGING_STEPS_MAX) {
-			policy_problem(c, "aging.steps", "\"%.40s\": wanted are up to %d of `to day:calls a day`, days rising, as in 5:10", steps->v[i],
-				       AGING_STEPS_MAX);
+			policy_problem(c, "aging.steps", "\"%.40s\": wanted are up to %d of `to day:calls a day`, days rising, as in 5:10",
+				       steps->v[i], AGING_STEPS_MAX);
 			return;
 		}
 		p->aging_steps[p->aging_step_cnt++] = (struct aging_step){(uint16_t)day, (uint16_t)calls};
@@ -188,7 +189,8 @@ static void read_assigned(struct check *c, struct arena *a)
 	p->choice_cnt = c->s->life.assigned.n;
 }
 
-static void read_zones(struct check *c, struct arena *a, const char *path, const struct config_pairs *k, const struct policy_zone **out, uint32_t *n)
+static void read_zones(struct check *c, struct arena *a, const char *path, const struct config_pairs *k, const struct policy_zone **out,
+		       uint32_t *n)
 {
 	struct policy_zone *zones = arena_alloc(a, (k->n + 1) * sizeof *zones);
 	const struct rules_world *w = rules_world();
@@ -197,7 +199,8 @@ static void read_zones(struct check *c, struct arena *a, const char *path, const
 		if (w)
 			zones[i].zone = w->zone_find(slice_of(k->v[i].value));
 		if (w && !zones[i].zone && strcmp(k->v[i].value, "UTC") != 0)
-			policy_problem(c, path, "%.80s: there is no time zone \"%.80s\"; wanted is a name of the tz database, as in America/Phoenix",
+			policy_problem(c, path,
+				       "%.80s: there is no time zone \"%.80s\"; wanted is a name of the tz database, as in America/Phoenix",
 				       k->v[i].key, k->v[i].value);
 	}
 	*out = zones;
@@ -257,4 +260,3 @@ void policies_read(struct settings *s, struct arena *a, struct buf *problems)
 	for (uint32_t i = 0; i < p->named_cnt; i++)
 		p->any_aging = p->any_aging || p->named[i].aging;
 }
-

@@ -4,19 +4,18 @@
 #include "app/service.h"
 
 #include "app/peek.h"
+#include "app/reload.h"
 #include "app/worker.h"
 #include "base/log.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define LOOP_MS 20
 #define AWAY_PAUSE_MS 1000
 #define KAFKA_WAIT_MS 10000
-#define GHOST_S 60  /* longer than a session lasts by default */
-#define WATCH_S 1.0 /* rule files are looked at so often; a change is taken once it has stood still that long */
-#define ALONE_S 10  /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
+#define GHOST_S 60 /* longer than a session lasts by default */
+#define ALONE_S 10 /* with the embedded store: how long partitions may be missing before the group must hold somebody else */
 
 struct service {
 	struct settings *set;
@@ -31,9 +30,8 @@ struct service {
 	struct mono_time status_at;
 	uint64_t status_records;
 	struct mono_time begun;
-	struct mono_time watched_at;
-	uint64_t rules_seen, rules_loaded; /* what the rule files were like when last looked at; when last loaded */
-	struct mono_time whole_at;         /* embedded: all partitions were ours last then */
+	struct reload reload;
+	struct mono_time whole_at; /* embedded: all partitions were ours last then */
 };
 
 static bool stopping(struct service *s)
@@ -69,24 +67,12 @@ static enum err patiently(struct service *s, enum err (*step)(struct service *s,
 	}
 }
 
-static enum err load_rules(const struct settings *set, struct rules **out, struct err_text *why)
-{
-	struct buf problems = {0};
-	enum err e = settings_load_rules(set, out, &problems);
-	if (e)
-		err_set(why, e, "the rules cannot be used:\n" SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
-	buf_release(&problems);
-	if (!e && (e = relay_check_rules(set, *out, why)))
-		rules_free(*out);
-	return e;
-}
-
 static enum err open_store(struct service *s, struct err_text *why)
 {
 	struct rules *rules = NULL;
 	enum err e = pipeline_init(&s->pipe, s->set, s->set->store.kind == STORE_MEMORY, why);
 	if (!e)
-		e = load_rules(s->set, &rules, why);
+		e = reload_load(s->set, &rules, why);
 	if (!e)
 		pipeline_set_rules(&s->pipe, rules);
 	else
@@ -206,51 +192,6 @@ static enum err look_at_kafka(struct service *s, struct err_text *why)
 
 /* ---- while it runs ---- */
 
-static uint64_t file_stamp(const char *path, uint64_t seed)
-{
-	struct stat st;
-	if (stat(path, &st) != 0) /* through symlinks: Kubernetes swaps one to change a whole folder */
-		return hash64(path, strlen(path), seed);
-	const int64_t is[] = {(int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
-	return hash64(is, sizeof is, seed);
-}
-
-/* Of all rule files and lists. */
-static uint64_t rules_stamp(const struct settings *set)
-{
-	uint64_t stamp = 0;
-	for (uint32_t i = 0; i < set->rule_files.n; i++)
-		stamp = file_stamp(set->rule_files.v[i], stamp);
-	for (uint32_t i = 0; i < set->rule_lists.n; i++)
-		stamp = file_stamp(set->rule_lists.v[i].value, stamp);
-	return stamp;
-}
-
-static void reload(struct service *s)
-{
-	struct rules *fresh = NULL;
-	struct err_text why;
-	s->rules_seen = s->rules_loaded = rules_stamp(s->set); /* before they are read: a change meanwhile is a change */
-	if (load_rules(s->set, &fresh, &why)) {
-		log_error("rules", "reload refused, the old rules stay: %s", why.text);
-		return;
-	}
-	log_info("rules", "reloaded: %u rules", rules_cnt(fresh));
-	pipeline_set_rules(&s->pipe, fresh);
-}
-
-/* A file that is being written is not read half: its change must have stood still from one look to the next. */
-static void watch_rules(struct service *s)
-{
-	if (!s->set->rules_watch || mono_seconds_since(s->watched_at) < WATCH_S)
-		return;
-	s->watched_at = mono_now();
-	uint64_t before = s->rules_seen;
-	s->rules_seen = rules_stamp(s->set);
-	if (s->rules_seen == before && s->rules_seen != s->rules_loaded)
-		reload(s);
-}
-
 struct sums {
 	uint64_t records, subjects, outbox, fenced, paused, commit_us;
 	int64_t lag, behind_ms;
@@ -286,11 +227,14 @@ static void status_line(struct service *s)
 	sum_up(s, &sums);
 	/* of a partition that pauses nobody asks how far it is: no figure is better than one that leaves it out */
 	snprintf(lag, sizeof lag, "%lld", (long long)sums.lag);
-	log_info("app", "status rate=%.0f/s lag=%s subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu",
+	log_info("app",
+		 "status rate=%.0f/s lag=%s subjects=%llu commit=%.1fms outbox=%llu behind=%s shards=%u/%d paused=%llu fenced=%llu "
+		 "reloads=%llu refused=%llu",
 		 (double)(sums.records - s->status_records) / seconds, sums.blind ? "unknown" : lag, (unsigned long long)sums.subjects,
 		 (double)sums.commit_us / 1000, (unsigned long long)sums.outbox,
 		 sums.blind ? "unknown" : duration_format(sums.behind_ms / 1000 * 1000, behind), sums.shards, s->partitions,
-		 (unsigned long long)sums.paused, (unsigned long long)sums.fenced);
+		 (unsigned long long)sums.paused, (unsigned long long)sums.fenced, (unsigned long long)s->reload.loaded_cnt,
+		 (unsigned long long)s->reload.refused_cnt);
 	s->status_at = mono_now();
 	s->status_records = sums.records;
 }
@@ -380,8 +324,8 @@ static enum err loop(struct service *s, struct err_text *why)
 	while (!stopping(s) && !e) {
 		pause_ms(LOOP_MS);
 		if (atomic_exchange(s->config.reload, false))
-			reload(s);
-		watch_rules(s);
+			reload_now(&s->reload, &s->pipe);
+		reload_watch(&s->reload, &s->pipe);
 		tell_records(s);
 		status_line(s);
 		e = still_alone(s, why);
@@ -392,7 +336,7 @@ static enum err loop(struct service *s, struct err_text *why)
 enum err service_run(struct settings *set, const struct service_config *c, struct err_text *why)
 {
 	struct service s = {.set = set, .config = *c, .begun = mono_now()};
-	s.rules_seen = s.rules_loaded = rules_stamp(set);
+	reload_init(&s.reload, set);
 	enum err e = patiently(&s, open_store, why);
 	if (e)
 		return stopping(&s) && err_class(e) == ERR_CLASS_RETRY ? ERR_OK : e;
@@ -410,6 +354,7 @@ enum err service_run(struct settings *set, const struct service_config *c, struc
 			*why = text;
 		}
 	}
+	reload_release(&s.reload, set->run.drain_ms);
 	pipeline_release(&s.pipe);
 	if (stopping(&s) && err_class(e) == ERR_CLASS_RETRY)
 		e = ERR_OK; /* stopped while it waited */

@@ -131,26 +131,31 @@ const struct config_key settings_table[] = {
 	POLICY_ROWS(ROW, "policy.", policy),
 	AGING_ROWS(ROW, policy),
 	ROW("aging.steps", STRINGS, life.aging_steps, "5:10,10:20,14:30",
-	    .help = "Calls a day of an ageing number, as `to day:calls`: on days 1 to 5 ten, to day 10 twenty, to day 14, the last, thirty. Days are "
+	    .help = "Calls a day of an ageing number, as `to day:calls`: on days 1 to 5 ten, to day 10 twenty, to day 14, the last, "
+		    "thirty. Days are "
 		    "local; the first own call is on day 1. Of every policy."),
 	ROW("policies", LIST, life.named, "", .items = policy_table, .item_bytes = sizeof(struct policy_keys),
-	    .help = "Named policies beside `default`, which is `policy` and `aging`. A key that one leaves out has the default shown here."),
+	    .help = "Named policies beside `default`, which is `policy` and `aging`. A key that one leaves out has the default shown "
+		    "here."),
 	ROW("assign", LIST, life.assigned, "", .items = assign_table, .item_bytes = sizeof(struct policy_assign_keys),
 	    .help = "Which numbers live by which policy: the first entry that covers a number decides; none: `default`."),
 	ROW("managed.numbers", STRINGS, life.managed_numbers, "",
-	    .help = "Managed numbers: only these have all phases, disputes and dossiers; any other number that is quarantined rests and is active "
+	    .help = "Managed numbers: only these have all phases, disputes and dossiers; any other number that is quarantined rests and is "
+		    "active "
 		    "again. `+15551230000`, or `list:NAME` of rules.lists. All three empty: every number is managed."),
 	ROW("managed.prefixes", STRINGS, life.managed_prefixes, "", .help = "Managed: numbers that begin so, as in `+1555123`."),
 	ROW("managed.accounts", STRINGS, life.managed_accounts, "", .help = "Managed: numbers whose own CDRs name one of these accounts."),
 	ROW("managed.none", BOOL, life.none_managed, "false", .help = "No number is managed."),
 	ROW("zones.numbers", PAIRS, life.number_zones, "",
-	    .help = "Time zones of numbers, as `+15551230000: America/Phoenix`. Calendar days go by it; else by the account's, else by the prefix, "
+	    .help = "Time zones of numbers, as `+15551230000: America/Phoenix`. Calendar days go by it; else by the account's, else by the "
+		    "prefix, "
 		    "else UTC."),
 	ROW("zones.accounts", PAIRS, life.account_zones, "", .help = "Time zones of accounts, as `ACME: Australia/Lord_Howe`."),
 	ROW("emergency_numbers", STRINGS, life.emergency, "911,112,999,000",
 	    .help = "Called numbers that are never judged, as CDRs have them, E.164 or not; or `list:NAME`."),
 	ROW("test_numbers", STRINGS, life.test_numbers, "",
-	    .help = "Phones on several carriers that a flagged number calls to see what they show: not judged. `+15551230000`, or `list:NAME`."),
+	    .help = "Phones on several carriers that a flagged number calls to see what they show: not judged. `+15551230000`, or "
+		    "`list:NAME`."),
 	ROW("contacts", LIST, life.contacts, "", .items = contact_table, .item_bytes = sizeof(struct policy_contact_keys),
 	    .help = "Known contacts by list, for numbers in rehabilitation, besides those that answered."),
 

@@ -79,8 +79,9 @@ static void load(void)
 static uint64_t judge(struct figures *f)
 {
 	const struct expr_input in = {.figures = f};
-	uint64_t n = 0;
-	for (uint32_t i = 0; (i = chain_next(&set->chain[SUBJECT_NUMBER], i, &machine, &in, errors)) < set->cnt; i++)
+	uint64_t n = 0, holds[CHAIN_ROOM(RULES_CNT_MAX)];
+	chain_run(&set->chain[SUBJECT_NUMBER], &machine, &in, errors, holds);
+	for (uint32_t i = 0; (i = chain_next(holds, i, set->cnt)) < set->cnt; i++)
 		n++;
 	return n;
 }

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Benches over files and programs: generate, replay, the hot dialler, decoders, stores. No Kafka."""
 import json
+import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import rules
-from measure import BenchError, Figure, of_rates, parse_lines, percentile, timed
+from measure import BenchError, BenchSkipped, Figure, of_rates, parse_lines, percentile, timed
 
 NUMBERS = 1_000_000
 HOT_SHARE = 10  # every tenth call
@@ -166,8 +169,44 @@ def bench_ingest_decode_json(bench):
 
 def bench_rules_eval_20(bench):
     """Times evaluating 20 rules of 3 conditions over ready figures: the chain of a set, one rule after the other, and a C switch written by hand, in three
-    shapes: the first condition false, about half of them true, all true. bench_rules_eval_20.c."""
-    yield from _program(bench, "bench_rules_eval_20")
+    shapes: the first condition false, about half of them true, all true. Ratio: the C switch / the chain. bench_rules_eval_20.c."""
+    found = {}
+    for f in _program(bench, "bench_rules_eval_20"):
+        found[f.name] = f.value
+        yield f
+    for shape in ("first", "mixed", "true"):
+        name = f"bench_rules_eval_20_{shape}"
+        yield Figure(f"{name}_switch_ratio", found[f"{name}_switch"] / found[name], "times", remark="C switch / ours")
+
+
+def bench_rules_eval_1000(bench):
+    """Times evaluating 1,000 rules, 20 for each of 50 customers with thresholds of their own, over ready figures, beside the 20 of one: asked of every
+    number, behind `account == "..."`, and one by one, which shares nothing; in the same three shapes. Ratios are of the time. bench_rules_eval_1000.c."""
+    yield from _program(bench, "bench_rules_eval_1000")
+
+
+def _cel_go(bench):
+    """The program of bench/cel_go, built in the work folder."""
+    go, source, program = shutil.which("go"), Path(__file__).parent / "cel_go", bench.folder / "cel_go"
+    if not go:
+        raise BenchSkipped("there is no go in PATH: install Go 1.23 or newer (Debian: golang-go of backports)")
+    built = subprocess.run([go, "build", "-o", program, "."], cwd=source, capture_output=True, text=True, check=False)
+    if built.returncode != 0:
+        raise BenchSkipped(f"go build in {source}: {built.stderr[-800:].strip()}")
+    return program
+
+
+def bench_rules_cel_go(bench):
+    """Times the rules of bench_rules_eval_20 in cel-go (programs checked and optimised, figures bound beforehand, one core), with figures as maps, as rules
+    have them (`map`), and as variables of their own (`flat`). Ratios: the chain of bench_rules_eval_20 / cel-go, rates side by side in one run. Both count the same true
+    conditions. bench/cel_go/main.go."""
+    program, dump = _cel_go(bench), bench.folder / "figures.jsonl"
+    dump.write_text(timed([bench.build / "bench_rules_eval_20", "--dump"]).out)
+    ours = {f.name: f.value for f in _program(bench, "bench_rules_eval_20")}
+    for f in parse_lines(timed([program, dump], bench.core).out):
+        yield f
+        shape, way = f.name.removeprefix("bench_rules_cel_go_").split("_")
+        yield Figure(f"{f.name}_ratio", ours[f"bench_rules_eval_20_{shape}"] / f.value, "times", remark=f"ours / cel-go, {way}")
 
 
 def bench_scoring_update(bench):

@@ -17,6 +17,10 @@ class BenchError(Exception):
     """Why a bench could not be run to its end."""
 
 
+class BenchSkipped(Exception):
+    """Why a bench is left out here: what it compares with is not installed."""
+
+
 @dataclass
 class Figure:
     """One line of output. p50 and p99 are over n samples, None where there is only one; for a rate, p99 is the rate that 99 % of the samples

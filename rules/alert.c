@@ -30,6 +30,24 @@ bool gate_open(const struct rules_scratch *s, const struct rule *r)
 	return (!r->when || calendar_covers(r->when, s->zone, s->now_ms)) && (!r->exempt || !exempt_covers(r->exempt, &s->input));
 }
 
+bool rules_hold(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+{
+	bool any = false;
+	if (r->kind_cnt[kind] == 0) {
+		memset(s->holds, 0, CHAIN_WORDS(r->cnt) * sizeof *s->holds);
+		return false;
+	}
+	if (!chain_run(&r->chain[kind], &s->machine, &s->input, s->errors, s->holds))
+		return false;
+	for (uint32_t i = 0; (i = chain_next(s->holds, i, r->cnt)) < r->cnt; i++) {
+		if (gate_open(s, &r->rules[i]))
+			any = true;
+		else
+			chain_clear(s->holds, i);
+	}
+	return any;
+}
+
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i)
 {
 	struct cel v;
@@ -219,18 +237,29 @@ static void miss(struct turn *t, struct alert *a)
 
 /* ---- all alerts ---- */
 
-void alerts_on_call(struct turn *t, uint32_t first)
+/* Rules that have an alert; with `due`: one whose timer it is. */
+static void look_at_alerts(struct turn *t, bool due)
 {
-	uint32_t known = t->state->alert_cnt;
-	for (uint32_t i = first; i < t->rules->cnt; i++) {
+	for (uint32_t i = 0; i < t->state->alert_cnt; i++) {
+		const struct alert *a = &t->state->alerts[i];
+		if (a->rule != UINT32_MAX && (!due || a->due_ms == t->now_ms))
+			t->s->looked_at[a->rule / 64] |= UINT64_C(1) << (a->rule % 64);
+	}
+}
+
+/* Rules that are false and have no alert are not looked at. */
+void alerts_on_call(struct turn *t)
+{
+	const struct rules_scratch *s = t->s;
+	uint32_t known = t->state->alert_cnt, cnt = t->rules->cnt;
+	memcpy(s->looked_at, s->holds, CHAIN_WORDS(cnt) * sizeof *s->holds);
+	look_at_alerts(t, false);
+	for (uint32_t i = 0; (i = chain_next(s->looked_at, i, cnt)) < cnt; i++) {
 		const struct rule *rule = &t->rules->rules[i];
-		if (rule->kind != t->subject->kind)
-			continue;
-		bool holds = rule_holds(t->s, t->rules, i);
-		uint32_t at = t->s->alert_of[i];
+		uint32_t at = s->alert_of[i];
 		if (at)
-			go_on(t, rule, &t->state->alerts[at - 1], holds);
-		else if (holds)
+			go_on(t, rule, &t->state->alerts[at - 1], s->holds[i / 64] >> (i % 64) & 1);
+		else
 			begin_alert(t, rule);
 	}
 	for (uint32_t i = 0; i < known; i++)
@@ -249,12 +278,12 @@ bool alerts_due(const struct turn *t, int64_t due_ms)
 /* In the order of the rules, as at a call; those of rules that are gone behind them, by name. */
 void alerts_on_timer(struct turn *t)
 {
-	uint32_t known = t->state->alert_cnt;
-	for (uint32_t i = 0; i < t->rules->cnt; i++) {
-		struct alert *a = t->s->alert_of[i] ? &t->state->alerts[t->s->alert_of[i] - 1] : NULL;
-		if (a && a->due_ms == t->now_ms)
-			go_on(t, &t->rules->rules[i], a, rule_holds(t->s, t->rules, i));
-	}
+	const struct rules_scratch *s = t->s;
+	uint32_t known = t->state->alert_cnt, cnt = t->rules->cnt;
+	memset(s->looked_at, 0, CHAIN_WORDS(cnt) * sizeof *s->looked_at);
+	look_at_alerts(t, true);
+	for (uint32_t i = 0; (i = chain_next(s->looked_at, i, cnt)) < cnt; i++)
+		go_on(t, &t->rules->rules[i], &t->state->alerts[s->alert_of[i] - 1], rule_holds(t->s, t->rules, i));
 	for (uint32_t i = 0; i < known; i++) {
 		struct alert *a = &t->state->alerts[i];
 		if (a->rule == UINT32_MAX && a->due_ms == t->now_ms)

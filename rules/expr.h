@@ -116,19 +116,9 @@ void machine_reset(struct machine *m); /* with the batch: values made before are
 
 /* False: what CEL calls an error; *why (may be NULL) is its text, valid as long as the value would be. */
 bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why);
-
-/* The conditions of a rule set one behind the other: what is false goes on at the next rule without a return. */
-struct chain {
-	struct step *steps;
-	uint32_t *starts; /* per rule: its first step; and one more */
-	const struct program **programs;
-	uint32_t cnt;
-};
-
-/* Of `cnt` programs with bool values, borrowed; the chain is made in `a`. NULL: the rule in this place is not of this chain. */
-void chain_make(const struct program **programs, uint32_t cnt, struct arena *a, struct chain *out);
-/* The first rule from `from` on whose condition is true; cnt if there is none. A condition that ends in an error is not; it is counted in errors. */
-uint32_t chain_next(const struct chain *c, uint32_t from, struct machine *m, const struct expr_input *in, uint64_t *errors);
+/* The same from a step on, at which nothing is on the stack (chain.c: what stands before it is known). */
+bool program_run_from(const struct program *p, uint32_t from, struct machine *m, const struct expr_input *in, struct cel *out,
+		      const char **why);
 
 /* The program as text, a line a step: for `rules explain`, tests, people. */
 void program_print(const struct program *p, struct buf *out);

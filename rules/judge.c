@@ -165,7 +165,8 @@ static struct life_day *day_of(struct turn *t, int64_t day, bool before)
 	memmove(&l->days[at + 1], &l->days[at], (l->day_cnt - at) * sizeof l->days[0]);
 	l->day_cnt++;
 	int64_t end_ms = day_begin_ms(t, day + 1);
-	l->days[at] = (struct life_day){.day = (int32_t)day, .before = before, .end_ms = !before && end_ms > t->fired_ms ? end_ms : TIME_NONE};
+	l->days[at] =
+		(struct life_day){.day = (int32_t)day, .before = before, .end_ms = !before && end_ms > t->fired_ms ? end_ms : TIME_NONE};
 	return &l->days[at];
 }
 

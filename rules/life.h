@@ -9,11 +9,11 @@
 
 /* ---- days and blocks ---- */
 
-#define VIOLATIONS(X)                            \
-	X(NO_CALLS, "no_calls")                  \
-	X(DAILY_CAP, "daily_cap")                \
-	X(UNKNOWN_CONTACT, "unknown_contact")    \
-	X(SHORT_CALL, "short_call")              \
+#define VIOLATIONS(X)                         \
+	X(NO_CALLS, "no_calls")               \
+	X(DAILY_CAP, "daily_cap")             \
+	X(UNKNOWN_CONTACT, "unknown_contact") \
+	X(SHORT_CALL, "short_call")           \
 	X(NEW_CONTACT_SHARE, "new_contact_share")
 
 enum violation {
@@ -26,10 +26,10 @@ const char *violation_name(enum violation v);
 
 /* A local day of a phase on which calls were judged. */
 struct life_day {
-	int32_t day; /* since 1970-01-01 */
-	bool before; /* of the phase before the present one */
-	uint8_t said;   /* violations that an event told of, a bit each */
-	int64_t end_ms; /* its end is yet to come, by timer; TIME_NONE: it has come, or nothing waits for it */
+	int32_t day;                     /* since 1970-01-01 */
+	bool before;                     /* of the phase before the present one */
+	uint8_t said;                    /* violations that an event told of, a bit each */
+	int64_t end_ms;                  /* its end is yet to come, by timer; TIME_NONE: it has come, or nothing waits for it */
 	uint32_t calls, answered, fresh; /* judged; answered; to contacts not known */
 	uint32_t shorts;                 /* answered calls shorter than the policy has them */
 	uint32_t talk_s;
@@ -45,7 +45,7 @@ struct life {
 	int64_t breach_ms;     /* the last breach; TIME_NONE: none */
 	int64_t block_ms;      /* the present block of 7 x 24 h began; TIME_NONE: none is counted */
 	uint32_t block_calls, block_answered;
-	uint32_t apart; /* calls of this episode that are not judged: emergency, test numbers, spoofed */
+	uint32_t apart;                  /* calls of this episode that are not judged: emergency, test numbers, spoofed */
 	struct life_day days[LIFE_DAYS]; /* by day, those of the phase before first among equals */
 	uint32_t day_cnt;
 };
@@ -72,7 +72,7 @@ struct contacts {
 };
 
 bool contacts_have(const struct contacts *c, uint64_t called);
-void contacts_add(struct contacts *c, uint64_t called); /* as the newest; known already: it becomes that */
+void contacts_add(struct contacts *c, uint64_t called);     /* as the newest; known already: it becomes that */
 void contacts_add_old(struct contacts *c, uint64_t called); /* as the oldest */
 bool contacts_remove(struct contacts *c, uint64_t called);
 bool contacts_are_plain(const struct contacts *c);

@@ -133,7 +133,7 @@ static bool is_share(const struct figure_key *k)
 
 static bool is_health(enum feature f)
 {
-	return feature_info(f)->how == HOW_OUTSIDE && f != FEATURE_PHASE && f != FEATURE_PHASE_DAYS && f != FEATURE_EPISODE;
+	return feature_info(f)->how == HOW_HEALTH;
 }
 
 static struct span range_of(const struct figure_key *k)

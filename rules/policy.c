@@ -112,7 +112,8 @@ uint16_t policy_zone(const struct policies *p, struct slice number, struct slice
 	return zone;
 }
 
-bool policy_lists_contact(const struct policies *p, const struct rules *rules, struct slice number, struct slice account, struct slice called)
+bool policy_lists_contact(const struct policies *p, const struct rules *rules, struct slice number, struct slice account,
+			  struct slice called)
 {
 	for (uint32_t i = 0; i < p->contact_cnt; i++)
 		if (whom_covers(&p->contacts[i].whom, rules, number, account) && policy_texts_have(&p->contacts[i].called, rules, called))

@@ -40,9 +40,9 @@ struct policy {
 	uint32_t aging_step_cnt;
 };
 
-#define SHARE_CALLS_MIN 5               /* calls judged on a day of which a share is asked */
-#define BLOCK_MS (7 * DAY_MS)           /* the daily minimum is asked of whole blocks */
-#define LOW_ANSWER_MIN 5                /* calls of a block of which the answer rate is asked */
+#define SHARE_CALLS_MIN 5              /* calls judged on a day of which a share is asked */
+#define BLOCK_MS (7 * DAY_MS)          /* the daily minimum is asked of whole blocks */
+#define LOW_ANSWER_MIN 5               /* calls of a block of which the answer rate is asked */
 #define BREACH_MEMORY_MS (30 * DAY_MS) /* a number of unknown health passes the gate without a breach in that time */
 
 /* Texts of a policy file: "+15551230000", or "list:NAME" where numbers are named. */
@@ -67,20 +67,20 @@ struct policies {
 	const struct policy_choice { /* the first that covers a number decides; none: standard */
 		struct policy_whom whom;
 		const struct policy *policy;
-	} *choices;
+	} * choices;
 	uint32_t choice_cnt;
 	struct policy_whom managed; /* no entry at all: every number */
 	bool none_managed;
-	const struct policy_zone { /* numbers first, then accounts */
+	const struct policy_zone {   /* numbers first, then accounts */
 		const char *subject; /* "+15551230000", or the name of an account */
 		uint16_t zone;       /* as rules_world knows it */
-	} *number_zones, *account_zones;
+	} * number_zones, *account_zones;
 	uint32_t number_zone_cnt, account_zone_cnt;
 	struct policy_texts emergency, test_numbers; /* called numbers that are not judged: as received, or E.164 */
-	const struct policy_contacts { /* known contacts of some numbers or accounts */
+	const struct policy_contacts {               /* known contacts of some numbers or accounts */
 		struct policy_whom whom;
 		struct policy_texts called;
-	} *contacts;
+	} * contacts;
 	uint32_t contact_cnt;
 	bool any_aging;  /* some policy has it */
 	bool by_account; /* something above names an account: then a number's own is kept with it */
@@ -95,7 +95,8 @@ const struct policy *policy_of(const struct policies *p, const struct rules *rul
 bool policy_manages(const struct policies *p, const struct rules *rules, struct slice number, struct slice account);
 /* The zone that a setting gives the number, then its account; `prefix_zone` if none does. */
 uint16_t policy_zone(const struct policies *p, struct slice number, struct slice account, uint16_t prefix_zone);
-bool policy_lists_contact(const struct policies *p, const struct rules *rules, struct slice number, struct slice account, struct slice called);
+bool policy_lists_contact(const struct policies *p, const struct rules *rules, struct slice number, struct slice account,
+			  struct slice called);
 bool policy_texts_have(const struct policy_texts *t, const struct rules *rules, struct slice text);
 /* The cap of a day of aging, from 1; the last one goes on. */
 int32_t policy_aging_max(const struct policy *p, int64_t day);

@@ -50,13 +50,12 @@
 	X(ALL)  /* x -> ; takes it into the sum of the loop at place a; decided: to b */                         \
 	X(EXISTS)                                                                                                \
 	X(ONE)                                                                                                   \
-	X(APPEND)      /* x -> ; to the list that is the sum of the loop at place a */                           \
-	X(PUT)         /* x -> ; under variable 0 into the map that is the sum of the loop at place a */         \
-	X(LOOP_END)    /* range, index, variables, sum -> the value of the loop; a: enum loop */                 \
-	X(RETURN)      /* x: the value of the program */                                                         \
-	X(RETURN_TRUE) /* in a chain: rule b is true */                                                          \
+	X(APPEND)   /* x -> ; to the list that is the sum of the loop at place a */                              \
+	X(PUT)      /* x -> ; under variable 0 into the map that is the sum of the loop at place a */            \
+	X(LOOP_END) /* range, index, variables, sum -> the value of the loop; a: enum loop */                    \
+	X(RETURN)   /* x: the value of the program */                                                            \
+	X(RETURN_TRUE)                                                                                           \
 	X(RETURN_FALSE)                                                                                          \
-	X(RULE) /* in a chain: the program of rule b, in full */                                                 \
 	/* conditions over one figure, slot a, that cannot fail: to b unless it is ... i or d */                 \
 	X(UNLESS_I_EQ)                                                                                           \
 	X(UNLESS_I_NE)                                                                                           \

@@ -9,9 +9,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/policy.h"
 #include "schemas/cdr.h"
 #include "schemas/event.h"
-#include "rules/policy.h"
 #include "scoring/features.h"
 
 /* ---- a rule set ---- */
@@ -79,8 +79,9 @@ struct rules_scratch;
 struct rules_subject;
 void rules_try(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
 	       const struct cdr *call, int64_t now_ms);
-/* The first rule on subjects of that kind from `from` on that is true; rules_cnt(): none. */
-uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from);
+/* All rules on subjects of that kind, as one chain; then the first from `from` on that is true; rules_cnt(): none. */
+void rules_try_all(struct rules_scratch *s, const struct rules *r, enum subject_kind kind);
+uint32_t rules_try_next(const struct rules_scratch *s, const struct rules *r, uint32_t from);
 bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* When an alert of rule i that is pending since `since_ms` is evaluated by timer, time having passed up to `after_ms`. */
 int64_t rules_pending_due(const struct rules *r, uint32_t i, int64_t since_ms, int64_t after_ms);
@@ -128,8 +129,8 @@ struct rules_subject {
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */
 	int64_t clock_ms;
-	uint64_t called;    /* in, of a call: number_pack of whom it called (scoring/facts.h); 0: nobody */
-	bool first_call;    /* in, of a call: the number was never heard of before */
+	uint64_t called;             /* in, of a call: number_pack of whom it called (scoring/facts.h); 0: nobody */
+	bool first_call;             /* in, of a call: the number was never heard of before */
 	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
 	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
@@ -189,7 +190,8 @@ enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
 
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
-bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f, struct event *out);
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+		    struct event *out);
 
 /* What `state dump` shows of the section. */
 struct rules_view {

@@ -4,6 +4,7 @@
 #define RINGFENCE_RULES_RULESET_H
 
 #include "rules/calendar.h"
+#include "rules/chain.h"
 #include "rules/expr.h"
 #include "rules/lists.h"
 #include "rules/rules.h"

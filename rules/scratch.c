@@ -36,6 +36,8 @@ void rules_scratch_free(struct rules_scratch *s)
 	}
 	free(s->alert_of);
 	free(s->errors);
+	free(s->holds);
+	free(s->looked_at);
 	free(s);
 }
 
@@ -51,10 +53,12 @@ static void use_rules(struct rules_scratch *s, const struct rules *r)
 	if (s->generation == r->generation)
 		return;
 	s->generation = r->generation;
-	if (s->rule_cap < r->cnt) {
+	if (s->rule_cap < r->cnt || !s->holds) { /* a set without rules has room for one */
 		s->rule_cap = r->cnt;
 		s->alert_of = mem_realloc(s->alert_of, s->rule_cap * sizeof *s->alert_of);
 		s->errors = mem_realloc(s->errors, s->rule_cap * sizeof *s->errors);
+		s->holds = mem_realloc(s->holds, CHAIN_ROOM(s->rule_cap + 1) * sizeof *s->holds);
+		s->looked_at = mem_realloc(s->looked_at, CHAIN_WORDS(s->rule_cap + 1) * sizeof *s->looked_at);
 	}
 	for (uint32_t i = 0; i < r->cnt; i++) {
 		s->alert_of[i] = 0;
@@ -209,17 +213,6 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 		s->input.trunk = call->ingress_trunk;
 }
 
-uint32_t rules_try_next(struct rules_scratch *s, const struct rules *r, enum subject_kind kind, uint32_t from)
-{
-	const struct chain *c = &r->chain[kind];
-	if (r->kind_cnt[kind] == 0 || from >= r->cnt)
-		return r->cnt;
-	uint32_t i = chain_next(c, from, &s->machine, &s->input, s->errors);
-	while (i < r->cnt && !gate_open(s, &r->rules[i]))
-		i = chain_next(c, i + 1, &s->machine, &s->input, s->errors);
-	return i;
-}
-
 /* ---- the front door ---- */
 
 /* A call of a number without state, at which no rule is true: whether something has to be done all the same. */
@@ -232,17 +225,13 @@ static bool is_news(const struct rules_scratch *s, const struct rules_subject *s
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
-	uint32_t first = 0;
 	subject->changed = false;
 	if (r->bare)
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
-	if (subject->state_len == 0) {
-		first = rules_try_next(s, r, subject->kind, 0);
-		if (first == r->cnt && !is_news(s, subject, call))
-			return;
-	}
+	if (!rules_hold(s, r, subject->kind) && subject->state_len == 0 && !is_news(s, subject, call))
+		return;
 	struct turn t = {
 		.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = now_ms, .fired_ms = later(now_ms, subject->clock_ms)};
 	if (!turn_begin(&t))
@@ -251,7 +240,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	bool number = subject->kind == SUBJECT_NUMBER;
 	if (number)
 		find_policy(&t, call);
-	alerts_on_call(&t, first);
+	alerts_on_call(&t);
 	turn_settle(&t);
 	if (number && call && subject->first_call)
 		phase_on_first_call(&t, call->start_ms);
@@ -327,7 +316,12 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 		      const struct rules_command *c)
 {
 	/* a command evaluates no rule, but policies name lists */
-	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = c->time_ms, .fired_ms = later(c->time_ms, subject->clock_ms)};
+	struct turn t = {.s = s,
+			 .rules = r,
+			 .subject = subject,
+			 .figures = f,
+			 .now_ms = c->time_ms,
+			 .fired_ms = later(c->time_ms, subject->clock_ms)};
 	bool applies = false;
 	subject->changed = false;
 	use_rules(s, r);
@@ -374,7 +368,8 @@ void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, cons
 	turn_end(&t, subject);
 }
 
-bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f, struct event *out)
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+		    struct event *out)
 {
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = TIME_NONE};
 	use_rules(s, r);
@@ -420,6 +415,16 @@ void rules_try(struct rules_scratch *s, const struct rules *r, const struct rule
 {
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
+}
+
+void rules_try_all(struct rules_scratch *s, const struct rules *r, enum subject_kind kind)
+{
+	rules_hold(s, r, kind);
+}
+
+uint32_t rules_try_next(const struct rules_scratch *s, const struct rules *r, uint32_t from)
+{
+	return chain_next(s->holds, from, r->cnt);
 }
 
 bool rules_try_one(struct rules_scratch *s, const struct rules *r, uint32_t i)

@@ -9,9 +9,9 @@
 #include "rules/ruleset.h"
 #include "schemas/event.h"
 
-#define ALERTS_MAX 64             /* pending or firing at once, of one subject */
-#define FLAGS_OPEN_MAX 32         /* of one subject */
-#define FLAGS_BYTES_MAX (2 << 10) /* of these; so alerts always have the rest, however many flags come from outside */
+#define ALERTS_MAX 64                /* pending or firing at once, of one subject */
+#define FLAGS_OPEN_MAX 32            /* of one subject */
+#define FLAGS_BYTES_MAX (2 << 10)    /* of these; so alerts always have the rest, however many flags come from outside */
 #define ALERTING_BYTES_MAX (4 << 10) /* of the phase, the alerts and the flags */
 #define LIFE_PARTS_MAX (4 << 10)     /* of all that an episode adds */
 #define STATE_BYTES_MAX (ALERTING_BYTES_MAX + LIFE_PARTS_MAX)

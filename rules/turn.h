@@ -18,6 +18,8 @@ struct rules_scratch {
 	uint64_t generation; /* of the set that the next three belong to */
 	uint32_t *alert_of;  /* per rule: its alert in `state` + 1, 0 if it has none; all 0 between turns */
 	uint64_t *errors;    /* per rule */
+	uint64_t *holds;     /* a bit per rule: whether it is true, as rules_hold() found it */
+	uint64_t *looked_at; /* a bit per rule: whether it is true or has an alert */
 	uint32_t rule_cap;
 	struct rules_counts counts;
 	struct machine machine;  /* what conditions run on */
@@ -52,14 +54,16 @@ void turn_say(struct turn *t, struct event *e);
 
 /* Whether `when` and `exempt` of a rule let it be true in this turn. */
 bool gate_open(const struct rules_scratch *s, const struct rule *r);
-/* Whether the rule's condition is true of s->input, and its gate is open; an error is counted and is not. */
+/* All conditions on this kind of subject, of s->input, into s->holds; an error is counted and is not true. False: none is. */
+bool rules_hold(struct rules_scratch *s, const struct rules *r, enum subject_kind kind);
+/* One of them. */
 bool rule_holds(struct rules_scratch *s, const struct rules *r, uint32_t i);
 /* The timer of an alert that is pending or firing since `since_ms`: the next tick behind `after_ms`. */
 int64_t alert_tick(const struct rule *rule, int64_t since_ms, int64_t after_ms);
 /* The same of a pending one, whose `for` may run out before that. */
 int64_t alert_pending_due(const struct rule *rule, int64_t since_ms, int64_t after_ms);
-/* All rules from `first` on are evaluated. */
-void alerts_on_call(struct turn *t, uint32_t first);
+/* What s->holds says is done to the alerts. */
+void alerts_on_call(struct turn *t);
 bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);

@@ -405,9 +405,10 @@ static bool run(const struct program *p, const struct step *s, struct machine *m
 }
 
 /* Whatever is not quick is run in full from there: nothing is on the stack yet. */
-bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why)
+bool program_run_from(const struct program *p, uint32_t from, struct machine *m, const struct expr_input *in, struct cel *out,
+		      const char **why)
 {
-	const struct step *steps = p->steps, *s = steps;
+	const struct step *steps = p->steps, *s = steps + from;
 	struct figures *f = in->figures;
 	const uint64_t *filled = f ? f->filled : NULL;
 	const struct value *values = f ? f->values : NULL;
@@ -425,4 +426,9 @@ bool program_run(const struct program *p, struct machine *m, const struct expr_i
 			return run(p, s, m, in, out, why);
 		}
 	}
+}
+
+bool program_run(const struct program *p, struct machine *m, const struct expr_input *in, struct cel *out, const char **why)
+{
+	return program_run_from(p, 0, m, in, out, why);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of the machine: vm.c (steps), vm_values.c (operators), chain.c (the rules of a set in a row). */
+/* The inside of the machine: vm.c (steps), vm_values.c (operators). */
 #ifndef RINGFENCE_RULES_VM_H
 #define RINGFENCE_RULES_VM_H
 

@@ -48,6 +48,7 @@ enum event_kind {
 
 enum subject_kind { SUBJECT_NUMBER, SUBJECT_ACCOUNT, SUBJECT_TRUNK, SUBJECT_BLOCK };
 #define SUBJECT_KINDS 4
+#define SUBJECT_NONE SUBJECT_KINDS /* of an event about the deployment: `subject` says what it is about ("rules") */
 
 #define PHASES(X) X(ACTIVE, "active") X(AGING, "aging") X(REST, "rest") X(LIMITED, "limited") X(MODERATE, "moderate")
 
@@ -199,10 +200,10 @@ struct event_advisory {
 
 struct event {
 	enum event_kind kind;
-	enum subject_kind subject_kind;
-	struct slice subject; /* key as in DESIGN section 7, "Whom" */
-	int64_t time_ms;      /* when it was true */
-	uint64_t sequence;    /* counted per subject */
+	enum subject_kind subject_kind; /* or SUBJECT_NONE */
+	struct slice subject;           /* key as in DESIGN section 7, "Whom" */
+	int64_t time_ms;                /* when it was true */
+	uint64_t sequence;              /* counted per subject */
 	uint32_t episode;
 	uint64_t fingerprint; /* of the rule; 0 if no rule is meant */
 	const char *step;     /* policy or dispute step, "" if none: part of the id */

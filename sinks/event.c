@@ -416,6 +416,9 @@ static struct slice write_data(const struct event *e, struct arena *a)
 	if (e->subject_kind == SUBJECT_NUMBER) {
 		json_key(&j, "number");
 		json_text(&j, e->subject);
+	} else if ((int)e->subject_kind == SUBJECT_NONE) {
+		json_key(&j, "number");
+		json_null(&j);
 	} else {
 		json_key(&j, "cohort");
 		json_string(&j, subject_kind_name(e->subject_kind));

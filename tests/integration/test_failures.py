@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 from cdrs import Stream, now_ms
 from harness import (PARTITIONS, Feeder, compare, dead_places, expect, expect_equal_ends, expect_oracle, headers_of,
@@ -250,6 +251,10 @@ def rules_said(config):
     return {(e["subject"], e["data"]["rule"]) for e in config.events().values() if e["type"] == "dev.ringfence.alert.raised.v1"}
 
 
+def refusals(config):
+    return [e for e in config.events().values() if e["data"].get("topic") == "rules_refused"]
+
+
 def test_sighup_reloads_rules(env):
     env.kafka.create(env.cdr)
     config = env.config("live", env.redis())
@@ -261,6 +266,17 @@ def test_sighup_reloads_rules(env):
     r.wait_line("stage=rules.*reload", 10)
     refused = r.text()[said:]
     expect("rules.yaml:" in refused and "old" in refused, f"a bad rule file is refused with its place, and the old rules stay: {refused}")
+    r.signal(signal.SIGHUP)  # the same files again: said again, under the same id
+    r.wait_line("reload refused", 10, 2)
+    wait_until("the refusal is an event", lambda: refusals(config), 20)
+    told = refusals(config)
+    expect(len(told) == 1, f"one content of the files is one event: {told}")
+    event = told[0]
+    expect(event["subject"] == "rules" and event["data"]["number"] is None and event["data"]["cause"]["command"].startswith("reload-"), f"about the rules: {event}")
+    expect("rules.yaml:" in event["data"]["detail"], f"the event has the place of the mistake: {event}")
+    schema = json.loads((Path(__file__).resolve().parents[2] / "schemas" / "advisory.rules_refused.schema.json").read_text())
+    expect(set(event["data"]) == set(schema["required"]), f"the fields of the schema: {event}")
+    wait_until("the status line counts them", lambda: (r.status("reloads"), r.status("refused")) == ("0", "2"), 20)
     start_ms = now_ms() - 3600_000
     env.kafka.produce(env.cdr, spam("+12125550001", 30, start_ms))
     wait_until("the old rule fires", lambda: ("+12125550001", "MostlyShortCalls") in rules_said(config), 20)

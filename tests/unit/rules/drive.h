@@ -69,7 +69,8 @@ static inline void drive_heard(void *ctx, struct event *e)
 	} else if (e->kind == EVENT_ADVISORY) {
 		buf_printf(&d->log, " %s", e->advisory.topic);
 	} else if (e->kind == EVENT_VIOLATION) {
-		buf_printf(&d->log, " %s of %s on " SLICE_FMT, e->violation.policy, phase_name(e->violation.phase), SLICE_ARG(e->violation.day));
+		buf_printf(&d->log, " %s of %s on " SLICE_FMT, e->violation.policy, phase_name(e->violation.phase),
+			   SLICE_ARG(e->violation.day));
 	} else {
 		drive_alert(&d->log, &e->alert);
 	}

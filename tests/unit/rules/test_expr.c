@@ -394,39 +394,6 @@ static void figures_alone_leave_the_arena_untouched(void **state)
 	assert_true(b->machine.arena.held_bytes > 0);
 }
 
-static void chain_finds_what_the_programs_say(void **state)
-{
-	static const char *const texts[] = {"calls['1h'] > 60",
-					    "calls['1h'] > 40 && callees['1h'] == 10",
-					    "number == ''",
-					    "number != ''",
-					    "1 / 0 == 1",
-					    "calls['1h'] < 10 || callees['1h'] < 10 || answered['1h'] == 10",
-					    "!(calls['1h'] == 50)",
-					    "false",
-					    "true",
-					    "calls['2h'] == 50 ? true : false"};
-	struct bed *b = *state;
-	struct program p[10];
-	const struct program *programs[10];
-	struct chain c;
-	uint64_t errors[10] = {0};
-	for (int i = 0; i < 10; i++) {
-		assert_true(compile(b, texts[i], &p[i]));
-		programs[i] = &p[i];
-	}
-	const struct expr_input in = {.figures = &b->figures, .number = SLICE_LIT("+1")};
-	chain_make(programs, 10, &b->arena, &c);
-	for (uint32_t from = 0; from <= 10; from++) {
-		uint32_t next = from;
-		struct cel v;
-		while (next < 10 && !(program_run(&p[next], &b->machine, &in, &v, NULL) && v.b))
-			next++;
-		assert_int_equal(chain_next(&c, from, &b->machine, &in, errors), next);
-	}
-	assert_int_equal(errors[4], 1); /* asked for it from 4 alone: 3 is true */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,7 +406,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(quick_comparison_agrees_with_the_slow_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nan_is_neither_less_nor_not_less, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(figures_alone_leave_the_arena_untouched, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(chain_finds_what_the_programs_say, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,19 @@ static void advisory_has_topic_and_detail(void **state)
 		       "\"topic\":\"daily_minimum\",\"detail\":\"3 of 35\"}");
 }
 
+static void event_about_no_subject_has_no_number(void **state)
+{
+	(void)state;
+	struct event e = base_event(EVENT_ADVISORY);
+	e.subject_kind = SUBJECT_NONE;
+	e.subject = SLICE_LIT("rules");
+	e.episode = 0;
+	e.cause = (struct cause){.kind = CAUSE_COMMAND, .command = SLICE_LIT("reload-00")};
+	e.advisory = (struct event_advisory){.topic = "rules_refused", .detail = SLICE_LIT("f:1:2: x")};
+	check_data(&e, "{\"number\":null,\"episode\":0,\"cause\":{\"command\":\"reload-00\"},\"topic\":\"rules_refused\",\"detail\":\"f:1:"
+		       "2: x\"}");
+}
+
 static void advisory_of_a_cohort_names_its_numbers(void **state)
 {
 	(void)state;
@@ -463,6 +476,7 @@ int main(void)
 		cmocka_unit_test_setup(number_lists_its_flags, reset),
 		cmocka_unit_test_setup(number_plainly_active_is_a_tombstone, reset),
 		cmocka_unit_test_setup(advisory_has_topic_and_detail, reset),
+		cmocka_unit_test_setup(event_about_no_subject_has_no_number, reset),
 		cmocka_unit_test_setup(advisory_of_a_cohort_names_its_numbers, reset),
 		cmocka_unit_test_setup(structured_form_appends_behind_other_lines, reset),
 		cmocka_unit_test_setup(doubles_read_back_unchanged, reset),
