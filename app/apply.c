@@ -124,6 +124,18 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 	return rs;
 }
 
+/* The figures have been asked, or at least pointed, at the event's subject. */
+static void tell_health(const struct figures *f, struct event_number *n)
+{
+	struct health h;
+	figures_health(f, &h);
+	n->health = h.of[HEALTH_ALL];
+	n->maturity = h.of[HEALTH_MATURITY];
+	n->connection = h.of[HEALTH_CONNECTION];
+	n->engagement = h.of[HEALTH_ENGAGEMENT];
+	n->sentiment = h.of[HEALTH_SENTIMENT];
+}
+
 /* What rules decided becomes part of the record, the timers and the outbox. */
 static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
@@ -142,6 +154,8 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 		struct message m;
 		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
 			s->flagged_ms = e->time_ms;
+		if (e->kind == EVENT_NUMBER)
+			tell_health(s->figures_of[sub->kind], &e->number);
 		e->cause = s->cause;
 		if (s->step)
 			e->step = s->step;
