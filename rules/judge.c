@@ -27,7 +27,7 @@ int64_t judge_local_day(const struct turn *t, int64_t ms)
 }
 
 /* The first moment of a local day. */
-static int64_t day_begin_ms(const struct turn *t, int64_t day)
+int64_t judge_day_begin_ms(const struct turn *t, int64_t day)
 {
 	const struct rules_world *w = rules_world();
 	return t->zone && w && w->zone_day_begin_ms ? w->zone_day_begin_ms(t->zone, day) : day * DAY_MS;
@@ -164,30 +164,32 @@ static struct life_day *day_of(struct turn *t, int64_t day, bool before)
 	}
 	memmove(&l->days[at + 1], &l->days[at], (l->day_cnt - at) * sizeof l->days[0]);
 	l->day_cnt++;
-	int64_t end_ms = day_begin_ms(t, day + 1);
+	int64_t end_ms = judge_day_begin_ms(t, day + 1);
 	l->days[at] =
 		(struct life_day){.day = (int32_t)day, .before = before, .end_ms = !before && end_ms > t->fired_ms ? end_ms : TIME_NONE};
 	return &l->days[at];
 }
 
-static bool is_known(const struct turn *t, const struct cdr *call)
+bool judge_is_known(const struct turn *t, struct slice called, uint64_t packed)
 {
-	const struct contacts *c = &t->state->contacts;
-	if (t->subject->called && contacts_have(c, t->subject->called))
+	if (packed && contacts_have(&t->state->contacts, packed))
 		return true;
-	return policy_lists_contact(t->s->policies, t->rules, t->subject->key, t->state->account, call->called_number);
+	return policy_lists_contact(t->s->policies, t->rules, t->subject->key, t->state->account, called);
+}
+
+bool judge_is_apart(const struct turn *t, const struct slice *called, size_t n)
+{
+	const struct policies *p = t->s->policies;
+	for (size_t i = 0; i < n; i++)
+		if (policy_texts_have(&p->emergency, t->rules, called[i]) || policy_texts_have(&p->test_numbers, t->rules, called[i]))
+			return true;
+	return false;
 }
 
 static bool is_apart(const struct turn *t, const struct cdr *call)
 {
-	const struct policies *p = t->s->policies;
 	const struct slice called[] = {call->called_number, call->called_number_raw, call->callee};
-	if (call->stir_verstat == VERSTAT_FAILED)
-		return true;
-	for (size_t i = 0; i < sizeof called / sizeof *called; i++)
-		if (policy_texts_have(&p->emergency, t->rules, called[i]) || policy_texts_have(&p->test_numbers, t->rules, called[i]))
-			return true;
-	return false;
+	return call->stir_verstat == VERSTAT_FAILED || judge_is_apart(t, called, sizeof called / sizeof *called);
 }
 
 /* ---- the policies of a phase ---- */
@@ -273,7 +275,7 @@ void judge_call(struct turn *t, const struct cdr *call)
 	base.day = day_of(t, old.day, base.before);
 	if (!base.day) /* nothing is known of that day any more: as its first call */
 		base.day = &old;
-	bool known = is_known(t, call);
+	bool known = judge_is_known(t, call->called_number, t->subject->called);
 	count_call(t, call, &base, known);
 	t->say_number = t->say_number || phase_caps(t, t->state->phase.phase, base.day->day).daily_max >= 0;
 	judge_limits(t, call, &base, known);

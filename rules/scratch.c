@@ -104,8 +104,7 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* By what a number lives. `call`: NULL if it is none. */
-static void find_policy(struct turn *t, const struct cdr *call)
+void turn_find_policy(struct turn *t, const struct cdr *call)
 {
 	const struct policies *p = t->s->policies;
 	const struct rules_world *w = rules_world();
@@ -239,7 +238,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	struct slice account = t.state->account;
 	bool number = subject->kind == SUBJECT_NUMBER;
 	if (number)
-		find_policy(&t, call);
+		turn_find_policy(&t, call);
 	alerts_on_call(&t);
 	turn_settle(&t);
 	if (number && call && subject->first_call)
@@ -283,7 +282,7 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 		return;
 	struct slice account = t.state->account;
 	if (subject->kind == SUBJECT_NUMBER)
-		find_policy(&t, NULL);
+		turn_find_policy(&t, NULL);
 	bool alert = t.state->phase.until_ms != due_ms && !block_end_due(&t, due_ms) && !day_end_due(&t, due_ms) && alerts_due(&t, due_ms);
 	if (alert) {
 		*timer = "alert";
@@ -329,7 +328,7 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 		return false;
 	turn_settle(&t);
 	struct slice account = t.state->account;
-	find_policy(&t, NULL);
+	turn_find_policy(&t, NULL);
 	switch (c->verb) {
 	case RULES_QUARANTINE:
 		applies = phase_on_quarantine(&t, c->note);
@@ -375,7 +374,7 @@ bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct
 	use_rules(s, r);
 	bool known = turn_begin(&t); /* if not, the state is plain */
 	turn_settle(&t);
-	find_policy(&t, NULL);
+	turn_find_policy(&t, NULL);
 	phase_describe(&t, out);
 	return known && !out->number.tombstone;
 }

@@ -46,6 +46,8 @@ struct turn {
 	bool say_number; /* what a `number` event shows has changed: it is said when the turn ends */
 };
 
+/* By what a number lives. `call`: NULL if it is none. */
+void turn_find_policy(struct turn *t, const struct cdr *call);
 /* An event with everything but its own part. */
 struct event turn_event(const struct turn *t, enum event_kind kind, int64_t at_ms);
 void turn_say(struct turn *t, struct event *e);
@@ -113,6 +115,9 @@ void judge_call(struct turn *t, const struct cdr *call);
 void judge_breach(struct turn *t, const struct judged *j);
 struct slice judge_day_text(struct turn *t, int64_t day);
 int64_t judge_local_day(const struct turn *t, int64_t ms);
+int64_t judge_day_begin_ms(const struct turn *t, int64_t day); /* the first moment of a local day */
+bool judge_is_known(const struct turn *t, struct slice called, uint64_t packed);
+bool judge_is_apart(const struct turn *t, const struct slice *called, size_t n); /* emergency and test numbers: under any of these names */
 
 /* ---- days.c: ends of days and of blocks ---- */
 
