@@ -25,43 +25,53 @@ static void decode(struct shard *s)
 
 /* ---- load ---- */
 
-static void ask(struct shard *s, struct slice key, uint64_t hash)
+/* *subjects: how many different ones were looked for so far. */
+static void ask(struct shard *s, struct slice key, uint64_t hash, uint32_t *subjects)
 {
-	if (!table_find(s->table, key, hash))
-		asked_add(&s->asked, key, hash);
+	struct subject *sub = table_find(s->table, key, hash);
+	if (!sub) {
+		*subjects += asked_add(&s->asked, key, hash);
+	} else if (sub->asked != s->asked.cycle) {
+		sub->asked = s->asked.cycle;
+		++*subjects;
+	}
 }
 
 static void ask_timer(void *ctx, const struct timer *t)
 {
-	ask(ctx, timer_key(t), t->hash);
+	uint32_t subjects = 0;
+	ask(ctx, timer_key(t), t->hash, &subjects);
 }
 
-/* What the cycle may touch: the subjects of copies, the callers of the batch, the subjects of timers due by `until_ms`, of commands whose turn may
- * come. */
+/* What the cycle may touch: the subjects of copies, the callers of the batch, as many of them as it may change; the subjects of timers due by
+ * `until_ms`, of commands whose turn may come. */
 static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_ms)
 {
 	const struct batch *b = &s->batch;
-	for (uint32_t i = s->inbox_at, n = 0; i < s->inbox_cnt && n < COPIES_ASKED_MAX; i++)
-		if (s->inbox[i].kind != COPY_KIND_CNT) {
-			ask(s, s->inbox[i].key, s->inbox[i].key_hash);
-			n++;
-		}
-	for (uint32_t i = b->at; i < b->cnt; i++) {
+	const uint32_t most = (uint32_t)s->pipe->settings->run.changed_records;
+	uint32_t at = s->inbox_at, subjects = 0;
+	for (; at < s->inbox_cnt && subjects < most; at++) {
+		if (at + ASK_AHEAD < s->inbox_cnt)
+			table_prefetch(s->table, s->inbox[at + ASK_AHEAD].key_hash);
+		if (s->inbox[at].kind != COPY_KIND_CNT)
+			ask(s, s->inbox[at].key, s->inbox[at].key_hash, &subjects);
+	}
+	for (uint32_t i = b->at; i < b->cnt && subjects < most; i++) {
 		const struct cdr *c = &b->cdrs[i];
-		if (i + 8 < b->cnt)
-			table_prefetch(s->table, b->cdrs[i + 8].caller_hash);
+		if (i + ASK_AHEAD < b->cnt)
+			table_prefetch(s->table, b->cdrs[i + ASK_AHEAD].caller_hash);
 		if (c->reason == REASON_OK && c->use == CDR_COUNT)
-			ask(s, c->calling_number, c->caller_hash);
+			ask(s, c->calling_number, c->caller_hash, &subjects);
 	}
 	timers_until(&s->timers, until_ms, (uint32_t)s->pipe->settings->run.timers, ask_timer, s);
 	for (uint32_t i = 0; i < s->sweep_cnt; i++)
-		ask(s, s->sweep[i], key_hash(s->sweep[i]));
+		ask(s, s->sweep[i], key_hash(s->sweep[i]), &subjects);
 	for (uint32_t i = 0; i < s->command_cnt; i++) {
 		const struct waiting_command *w = &s->commands[(s->command_first + i) % COMMANDS_WAITING_MAX];
 		if (w->time_ms >= commands_before_ms)
 			break;
 		if (w->command.reason == REASON_OK && w->command.number.len)
-			ask(s, w->command.number, key_hash(w->command.number));
+			ask(s, w->command.number, key_hash(w->command.number), &subjects);
 	}
 }
 

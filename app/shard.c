@@ -74,6 +74,7 @@ void asked_reset(struct asked *a)
 	if (a->cnt)
 		memset(a->slots, 0, a->slot_cnt * sizeof *a->slots);
 	a->cnt = 0;
+	a->cycle++;
 }
 
 static void asked_init(struct asked *a, uint32_t cap)
@@ -141,7 +142,8 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	arena_init(&s->batch.arena, 256 << 10);
 	arena_init(&s->inbox_arena, 64 << 10);
 	arena_init(&s->sweep_arena, 16 << 10);
-	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
+	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + SWEEP_MAX +
+				      (uint32_t)set->run.changed_records);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
 	s->plan = mem_zalloc(PLAN_MAX * sizeof *s->plan);
 	s->scratch = rules_scratch_new(&set->policy, rules_said, s);

@@ -9,7 +9,7 @@
 
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
 #define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
-#define COPIES_ASKED_MAX 5000     /* of them looked up in one cycle */
+#define ASK_AHEAD 8               /* subjects whose places in the table are asked of memory before they are looked for */
 #define SWEEP_MAX 500             /* records looked at in one slice */
 #define SWEEP_EVERY_S 1.0
 #define SWEEP_HELD_DAYS 7 /* a record that something holds is looked at again so much later */
@@ -27,6 +27,7 @@ struct asked {
 	uint32_t cnt, cap;
 	uint32_t *slots; /* index + 1 into keys, open addressing */
 	uint32_t slot_cnt;
+	uint32_t cycle; /* which one it is; stands in the subjects of the table that were looked for in it */
 };
 
 struct waiting_command {

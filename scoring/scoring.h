@@ -44,7 +44,8 @@ struct subject {
 	bool dirty, recent; /* changed in this cycle; found since the eviction hand passed */
 	uint8_t kind;       /* enum subject_kind */
 	uint8_t key_len;
-	char *key; /* owned by the table, not terminated */
+	uint32_t asked; /* of the pipeline, in memory only: the cycle in which it was looked for last */
+	char *key;      /* owned by the table, not terminated */
 };
 
 static inline struct slice subject_key(const struct subject *s)
