@@ -146,7 +146,7 @@ static enum err load(struct shard *s, int64_t until_ms, int64_t commands_before_
 		if (bad)
 			set_aside(s, s->asked.keys[i].key, &detail);
 		else
-			loaded->listed_day = subject_end_day(loaded, s->pipe->settings->keep_ms);
+			loaded->listed = true;
 	}
 	return load_first_seen(s, &read, why);
 }
@@ -196,16 +196,17 @@ static enum err hand_over(struct shard *s, struct err_text *why)
 		}                                                                \
 	} while (0)
 
-/* Each stored record stands in the list of the day on which it may end. */
+/* A record is listed with its first commit, for the day on which it would end. Calls that come later do not move it: the sweep of that day does. */
 static void list_day(struct shard *s, struct subject *sub)
 {
 	int32_t day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	if (sub->listed)
+		return;
 	if (day < s->meta.sweep_day)
 		day = s->meta.sweep_day; /* the lists before are swept */
-	if (day == sub->listed_day)
-		return;
-	s->days[s->day_cnt++] = (struct store_day){subject_key(sub), sub->listed_day, day};
-	sub->listed_day = day;
+	sub->listed = day != -1;
+	if (sub->listed)
+		s->days[s->day_cnt++] = (struct store_day){subject_key(sub), -1, day};
 }
 
 static void collect_records(struct shard *s, struct store_commit *c)
@@ -220,8 +221,12 @@ static void collect_records(struct shard *s, struct store_commit *c)
 		struct record_put r;
 		record_store(s->table, sub, &s->records, s->put_blocks + (size_t)i * RECORD_BLOCKS_MAX, &r);
 		list_day(s, sub);
-		s->puts[i++] = (struct store_put){
-			.at = {subject_key(sub), SPACE_RECORD}, .value = r.value, .blocks = r.blocks, .block_cnt = r.block_cnt};
+		s->puts[i++] = (struct store_put){.at = {subject_key(sub), SPACE_RECORD},
+						  .value = r.value,
+						  .blocks = r.blocks,
+						  .block_cnt = r.block_cnt,
+						  .large = r.large,
+						  .was_large = r.was_large};
 	}
 	const uint8_t *p = s->records.data; /* it has moved while it grew: place the slices of small records now */
 	for (uint32_t k = 0; k < i; k++)

@@ -111,9 +111,10 @@ static bool store_small(struct subject *s, struct buf *out, struct record_put *p
 		out->len = from;
 		return false;
 	}
+	bool was_large = s->image && s->image->stored;
 	image_free(s->image);
 	s->image = NULL;
-	*put = (struct record_put){.value = {NULL, (uint32_t)(out->len - from)}};
+	*put = (struct record_put){.value = {NULL, (uint32_t)(out->len - from)}, .was_large = was_large};
 	return true;
 }
 
@@ -139,7 +140,7 @@ void record_store(struct table *t, struct subject *s, struct buf *out, uint16_t 
 		uint16_t n;
 		while (!blocks_encode(s, block_room, &n))
 			coarsen(s);
-		*put = (struct record_put){.value = slice_make(s->image->bytes, s->image->blocks * BLOCK_BYTES)};
+		*put = (struct record_put){.value = slice_make(s->image->bytes, s->image->blocks * BLOCK_BYTES), .large = true};
 		if (s->image->stored) {
 			put->blocks = block_room;
 			put->block_cnt = n;

@@ -132,7 +132,7 @@ static struct subject *add(struct table *t, struct slice key, uint64_t hash)
 	struct cell *c = cell_of(t, key, hash);
 	assert(!c->subject);
 	struct subject *s = slab_take_fixed(t->slab, block_bytes(key.len));
-	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .listed_day = -1, .first_day = -1};
+	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .first_day = -1};
 	s->key = (char *)(s + 1);
 	memcpy(s->key, key.p, key.len);
 	s->key_len = (uint8_t)key.len;
@@ -260,7 +260,7 @@ void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t f
 	struct subject fresh = {.clock_ms = TIME_NONE,
 				.first_seen_ms = TIME_NONE,
 				.since_ms = since_ms,
-				.listed_day = s->listed_day,
+				.listed = s->listed,
 				.first_day = first_day,
 				.key_hash = s->key_hash,
 				.dirty = s->dirty,
