@@ -51,10 +51,11 @@ static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_m
 	const uint32_t most = (uint32_t)s->pipe->settings->run.changed_records;
 	uint32_t at = s->inbox_at, subjects = 0;
 	for (; at < s->inbox_cnt && subjects < most; at++) {
+		const struct copy *c = inbox_turn(s, at);
 		if (at + ASK_AHEAD < s->inbox_cnt)
-			table_prefetch(s->table, s->inbox[at + ASK_AHEAD].key_hash);
-		if (s->inbox[at].kind != COPY_KIND_CNT)
-			ask(s, s->inbox[at].key, s->inbox[at].key_hash, &subjects);
+			table_prefetch(s->table, inbox_turn(s, at + ASK_AHEAD)->key_hash);
+		if (c->kind != COPY_KIND_CNT)
+			ask(s, c->key, c->key_hash, &subjects);
 	}
 	for (uint32_t i = b->at; i < b->cnt && subjects < most; i++) {
 		const struct cdr *c = &b->cdrs[i];
@@ -325,6 +326,7 @@ static void begin(struct shard *s)
 	s->timers_fired = 0;
 	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
 	s->inbox_to = s->inbox_at;
+	inbox_put_in_order(s);
 	shard_use_rules(s);
 }
 

@@ -72,8 +72,9 @@ struct shard {
 	int64_t control_read; /* offset behind the last one read */
 
 	/* copies from other shards, unpacked, not yet applied; and those on their way out */
-	struct copy *inbox; /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
-	uint32_t inbox_cnt, inbox_cap, inbox_at;
+	struct copy *inbox;    /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
+	uint32_t *inbox_order; /* the turn in which they are applied: by kind, see inbox.c; as far as inbox_ordered */
+	uint32_t inbox_cnt, inbox_cap, inbox_at, inbox_ordered;
 	struct arena inbox_arena; /* holds the messages' bytes */
 	struct relay_marks marks;
 	struct relay_pack *packs; /* by target shard; NULL: nothing is relayed */
@@ -149,6 +150,15 @@ static inline struct planned *plan_of(const struct shard *s, uint32_t i)
 
 void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planned */
 void plan_inbox(struct shard *s);
+
+/* ---- inbox.c ---- */
+
+void inbox_put_in_order(struct shard *s); /* before copies are looked at: what came since the last time gets its turn */
+
+static inline const struct copy *inbox_turn(const struct shard *s, uint32_t i)
+{
+	return &s->inbox[s->inbox_order[i]];
+}
 
 /* ---- apply.c ---- */
 
