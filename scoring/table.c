@@ -202,10 +202,32 @@ void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, u
 	table_mark(t, s);
 }
 
+#define DIRTY_AHEAD 4 /* subjects: about the time that memory takes */
+
+/* A cycle changes more than the cache of a core holds: what is coded next is asked of memory. */
+static void ask_ahead(const struct table *t)
+{
+	const uint32_t at = t->dirty_at;
+	if (at + 2 * DIRTY_AHEAD < t->dirty_cnt) {
+		const struct subject *s = t->dirty[at + 2 * DIRTY_AHEAD];
+		__builtin_prefetch(s);
+		__builtin_prefetch((const char *)s + 64);
+		__builtin_prefetch((const char *)s + 128);
+	}
+	if (at + DIRTY_AHEAD < t->dirty_cnt) {
+		const struct subject *s = t->dirty[at + DIRTY_AHEAD];
+		for (uint32_t i = 0; i < 4 && s->history; i++)
+			__builtin_prefetch((const char *)s->history + 64 * i);
+		for (uint32_t i = 0; i < 2 && s->received; i++)
+			__builtin_prefetch((const char *)s->received + 64 * i);
+	}
+}
+
 bool table_next_dirty(struct table *t, struct subject **s)
 {
 	if (!*s)
 		t->dirty_at = 0;
+	ask_ahead(t);
 	*s = t->dirty_at < t->dirty_cnt ? t->dirty[t->dirty_at++] : NULL;
 	return *s != NULL;
 }
