@@ -299,7 +299,7 @@ enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
 /* The next one of the inbox. False: the cycle ends before it. */
 static bool apply_inbox(struct shard *s, enum err *e, struct err_text *why)
 {
-	const struct copy *c = &s->inbox[s->inbox_at];
+	const struct copy *c = inbox_turn(s, s->inbox_at);
 	if (c->kind == COPY_KIND_CNT) {
 		s->meta.relay_next = c->offset;
 		s->changed = true;

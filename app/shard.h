@@ -9,7 +9,7 @@
 
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
 #define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
-#define COPIES_ASKED_MAX 5000     /* of them looked up in one cycle */
+#define ASK_AHEAD 8               /* subjects whose places in the table are asked of memory before they are looked for */
 #define SWEEP_MAX 500             /* records looked at in one slice */
 #define SWEEP_EVERY_S 1.0
 #define SWEEP_HELD_DAYS 7 /* a record that something holds is looked at again so much later */
@@ -27,6 +27,7 @@ struct asked {
 	uint32_t cnt, cap;
 	uint32_t *slots; /* index + 1 into keys, open addressing */
 	uint32_t slot_cnt;
+	uint32_t cycle; /* which one it is; stands in the subjects of the table that were looked for in it */
 };
 
 struct waiting_command {
@@ -71,8 +72,9 @@ struct shard {
 	int64_t control_read; /* offset behind the last one read */
 
 	/* copies from other shards, unpacked, not yet applied; and those on their way out */
-	struct copy *inbox; /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
-	uint32_t inbox_cnt, inbox_cap, inbox_at;
+	struct copy *inbox;    /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
+	uint32_t *inbox_order; /* the turn in which they are applied: by kind, see inbox.c; as far as inbox_ordered */
+	uint32_t inbox_cnt, inbox_cap, inbox_at, inbox_ordered;
 	struct arena inbox_arena; /* holds the messages' bytes */
 	struct relay_marks marks;
 	struct relay_pack *packs; /* by target shard; NULL: nothing is relayed */
@@ -148,6 +150,15 @@ static inline struct planned *plan_of(const struct shard *s, uint32_t i)
 
 void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planned */
 void plan_inbox(struct shard *s);
+
+/* ---- inbox.c ---- */
+
+void inbox_put_in_order(struct shard *s); /* before copies are looked at: what came since the last time gets its turn */
+
+static inline const struct copy *inbox_turn(const struct shard *s, uint32_t i)
+{
+	return &s->inbox[s->inbox_order[i]];
+}
 
 /* ---- apply.c ---- */
 
