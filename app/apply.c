@@ -125,6 +125,18 @@ static struct rules_subject view_of(struct shard *s, const struct subject *sub)
 	return rs;
 }
 
+/* The figures have been asked, or at least pointed, at the event's subject. */
+static void tell_health(const struct figures *f, struct event_number *n)
+{
+	struct health h;
+	figures_health(f, &h);
+	n->health = h.of[HEALTH_ALL];
+	n->maturity = h.of[HEALTH_MATURITY];
+	n->connection = h.of[HEALTH_CONNECTION];
+	n->engagement = h.of[HEALTH_ENGAGEMENT];
+	n->sentiment = h.of[HEALTH_SENTIMENT];
+}
+
 void shard_event(struct shard *s, struct subject *sub, struct event *e, uint32_t ordinal)
 {
 	struct message m;
@@ -159,6 +171,8 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 		struct event *e = &s->said[i];
 		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
 			s->flagged_ms = e->time_ms;
+		if (e->kind == EVENT_NUMBER)
+			tell_health(s->figures_of[sub->kind], &e->number);
 		shard_event(s, sub, e, i);
 		table_mark(s->table, sub);
 	}
@@ -292,7 +306,7 @@ enum err shard_copy(struct shard *s, const struct copy *c, struct err_text *why)
 /* The next one of the inbox. False: the cycle ends before it. */
 static bool apply_inbox(struct shard *s, enum err *e, struct err_text *why)
 {
-	const struct copy *c = &s->inbox[s->inbox_at];
+	const struct copy *c = inbox_turn(s, s->inbox_at);
 	if (c->kind == COPY_KIND_CNT) {
 		s->meta.relay_next = c->offset;
 		s->changed = true;
@@ -372,7 +386,14 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
 {
 	const struct command *c = &w->command;
-	struct rules_command rc = {.quarantine = c->verb == COMMAND_QUARANTINE, .note = c->note, .by = c->by, .time_ms = w->time_ms};
+	struct rules_command rc = {.verb = c->verb == COMMAND_QUARANTINE ? RULES_QUARANTINE
+					   : c->verb == COMMAND_RELEASE  ? RULES_RELEASE
+									 : RULES_CONTACT,
+				   .note = c->note,
+				   .by = c->by,
+				   .called = number_pack(c->called),
+				   .remove = c->remove,
+				   .time_ms = w->time_ms};
 	enum rules_flagged flagged = c->verb == COMMAND_FLAG ? open_flag(s, sub, w) : FLAG_OPENED;
 	if (flagged == FLAG_NO_ROOM)
 		return refuse_command(
@@ -399,7 +420,8 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 
 static bool is_supported(enum command_verb v)
 {
-	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT;
+	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT ||
+	       v == COMMAND_CONTACT;
 }
 
 /* The first waiting command. False: a record has to be loaded first. */
@@ -478,9 +500,11 @@ enum reason apply_unusable(const struct shard *s, const struct cdr *c)
 	return c->use != CDR_PARTIAL && in_future(s, c) ? REASON_IN_FUTURE : REASON_OK;
 }
 
-static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, bool late, struct err_text *why)
+static enum err evaluate(struct shard *s, struct subject *sub, const struct cdr *c, uint64_t called, bool late, struct err_text *why)
 {
 	struct rules_subject rs = view_of(s, sub);
+	rs.called = called;
+	rs.first_call = sub->calls == 1 && sub->first_day < 0;
 	figures_reset(s->figures, sub, sub->clock_ms);
 	set_outside(s, &rs);
 	s->cause = (struct cause){.kind = CAUSE_CDR,
@@ -516,7 +540,7 @@ static enum err apply_call(struct shard *s, struct subject *sub, uint32_t i, str
 	n->late += late;
 	n->late_kept += fate == CALL_LATE_KEPT;
 	if (fate == CALL_APPLIED) {
-		enum err e = evaluate(s, sub, c, late, why);
+		enum err e = evaluate(s, sub, c, plan_of(s, i)->facts.callee, late, why);
 		if (e)
 			return e;
 	} else if (s->pipe->applied) {

@@ -361,8 +361,8 @@ static void add_rules(struct calibrate *x)
 
 enum err calibrate_new(struct rules *rules, struct truth *truth, struct calibrate **out, struct err_text *why)
 {
-	const struct rules_config policy = {0}; /* no number has a phase */
 	struct calibrate *x = mem_zalloc(sizeof *x);
+	policies_init(&x->policies); /* no number has a phase */
 	size_t width = rules_cnt(rules);
 	for (uint32_t i = 0; i < rules_cnt(rules); i++)
 		if (rules_kind(rules, i) != SUBJECT_NUMBER) {
@@ -388,7 +388,7 @@ enum err calibrate_new(struct rules *rules, struct truth *truth, struct calibrat
 		return e;
 	}
 	x->words = x->trial_cnt / 64 + 1;
-	x->scratch = rules_scratch_new(&policy, NULL, NULL);
+	x->scratch = rules_scratch_new(&x->policies, NULL, NULL);
 	x->figures = rules_scratch_figures(x->scratch, x->trying);
 	if (width <= OVERLAP_RULES_MAX)
 		x->overlap = mem_zalloc((width * width + 1) * sizeof *x->overlap);

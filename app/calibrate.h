@@ -69,6 +69,7 @@ struct suspect {
 struct calibrate {
 	struct rules *rules;  /* as loaded */
 	struct rules *trying; /* rule i of it is trial i */
+	struct policies policies;
 	struct rules_scratch *scratch;
 	struct figures *figures;
 	int64_t lateness_ms;

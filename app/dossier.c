@@ -206,10 +206,10 @@ static enum err find_episode(struct dossier *d, struct err_text *why)
 		const struct history_entry *e = &d->history.entries[i];
 		if (e->kind != HISTORY_TRANSITION)
 			continue;
-		bool begins = e->transition.to == PHASE_REST && e->transition.from != PHASE_REST;
-		if (begins && e->transition.episode == d->episode)
+		bool own = e->transition.episode == d->episode;
+		if (own && d->from_ms == TIME_NONE && e->transition.to == PHASE_REST)
 			d->from_ms = e->time_ms;
-		else if (d->from_ms != TIME_NONE && d->to_ms == TIME_NONE && (begins || e->transition.to == PHASE_ACTIVE))
+		else if (d->from_ms != TIME_NONE && d->to_ms == TIME_NONE && (!own || e->transition.to == PHASE_ACTIVE))
 			d->to_ms = e->time_ms;
 	}
 	for (uint32_t i = 0; i < d->row_cnt; i++)
@@ -239,14 +239,12 @@ enum err dossier_gather(const struct dossier_source *from, struct arena *a, stru
 {
 	static const char *const names[DOSSIER_WINDOWS] = {"24h", "7d", "31d"};
 	struct dossier *d = out;
-	struct place place;
 	uint32_t damaged_rows = 0;
-	place_of(from->number, &place);
 	*d = (struct dossier){.number = from->number,
 			      .account = from->account,
 			      .profile = from->profile,
 			      .as_of_ms = from->as_of_ms,
-			      .zone = place.zone,
+			      .zone = from->zone,
 			      .subject = from->subject,
 			      .episode = from->episode,
 			      .from_ms = TIME_NONE,

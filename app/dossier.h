@@ -72,6 +72,7 @@ extern const char *const dossier_gap_names[DOSSIER_GAPS];  /* "<5 s" */
 
 struct dossier_source {
 	struct slice number, account, history; /* history: as stored; absent: none */
+	uint16_t zone;                         /* of its days (places.h) */
 	const struct subject *subject;
 	const struct rules *rules;
 	struct rules_scratch *scratch; /* what the view borrows from */

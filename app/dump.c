@@ -32,7 +32,7 @@ struct dump *dump_new(const struct settings *set, const struct rules *rules)
 	struct dump *d = mem_zalloc(sizeof *d);
 	d->rules = rules;
 	d->keep_ms = set->keep_ms;
-	d->scratch = rules_scratch_new(&set->policy, unheard, NULL);
+	d->scratch = rules_scratch_new(&set->policies, unheard, NULL);
 	return d;
 }
 

@@ -2,21 +2,9 @@
 /* Erasure of a number from the state of its shard, in the commit of the command that asks for it.
  *
  * What is not reached here: topics with retention (CDRs, alerts, transitions, advisories, disputes, dead letters), the relay topic until its retention ends, and what
- * records of cohorts know of the number among their newest 128 calls, which leaves with later calls. The tombstone takes it off the numbers topic. */
+ * records of cohorts know of the number among their newest 128 calls, which leaves with later calls. Its key stays in the list of the day on which its record would have
+ * ended, at most 38 days ahead by the shard's clock: the sweep of that day drops it. The tombstone takes the number off the numbers topic. */
 #include "app/shard.h"
-
-/* Its timers and its place in the list of a day. */
-static void leave_lists(struct shard *s, const struct subject *sub, struct slice key)
-{
-	timers_set(&s->timers, key, sub->key_hash, TIME_NONE);
-	if (sub->listed_day < 0)
-		return;
-	if (s->day_cnt == s->day_cap) {
-		s->day_cap = s->day_cap ? 2 * s->day_cap : SWEEP_MAX;
-		s->days = mem_realloc(s->days, s->day_cap * sizeof *s->days);
-	}
-	s->days[s->day_cnt++] = (struct store_day){key, sub->listed_day, -1};
-}
 
 bool shard_forget(struct shard *s, struct subject *sub, int64_t time_ms)
 {
@@ -32,7 +20,7 @@ bool shard_forget(struct shard *s, struct subject *sub, int64_t time_ms)
 	if (sub->sequence)
 		shard_event(s, sub, &e, 0);
 	histories_end(s, sub);
-	leave_lists(s, sub, key);
+	timers_set(&s->timers, key, sub->key_hash, TIME_NONE);
 	first_seen_forget(&s->first_seen, sub->key_hash);
 	s->gone[s->gone_cnt++] = key;
 	table_remove(s->table, sub);

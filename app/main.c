@@ -31,9 +31,17 @@ static void print_help(FILE *to)
 	fputs("\nringfence VERB --help teaches each.\n", to);
 }
 
+static uint16_t zone_of(struct slice e164)
+{
+	struct place p;
+	place_of(e164, &p);
+	return p.zone;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct rules_world world = {.zone_find = zone_find, .zone_offset_s = zone_offset_s};
+	static const struct rules_world world = {
+		.zone_find = zone_find, .zone_offset_s = zone_offset_s, .zone_day_begin_ms = zone_day_begin_ms, .zone_of = zone_of};
 	rules_world_set(&world);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		print_help(argc < 2 ? stderr : stdout);

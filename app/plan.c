@@ -76,7 +76,7 @@ void plan_inbox(struct shard *s)
 	if (s->inbox_to < at)
 		s->inbox_to = at;
 	for (; s->inbox_to < s->inbox_cnt && s->inbox_to < at + PLAN_MAX; s->inbox_to++)
-		s->inbox_ahead[s->inbox_to % PLAN_MAX] = ahead_of(&s->inbox[s->inbox_to]);
+		s->inbox_ahead[s->inbox_to % PLAN_MAX] = ahead_of(inbox_turn(s, s->inbox_to));
 	for (uint32_t stage = 0; stage < AHEAD_STAGES; stage++) {
 		uint32_t i = at + PLAN_STEP * (AHEAD_STAGES - 1 - stage);
 		if (i < s->inbox_to)

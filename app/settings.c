@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All keys of the configuration, and what must hold between them. */
-#include "app/settings.h"
+#include "app/policies.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -130,29 +130,38 @@ const struct config_key settings_table[] = {
 
 	ROW("profiles", PATH_PAIRS, profiles, "",
 	    .help = "Business profiles for dossiers, as `ACCOUNT: file`: a YAML file with name, website, address, years, purpose, opt_in, "
-		    "licences, "
-		    "contact."),
+		    "licences, contact."),
 
-	ROW("policy.rest.duration", DURATION, policy.rest_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
-	    .help = "How long a quarantined number rests: no calls. Whole days."),
-	ROW("policy.limited.duration", DURATION, policy.limited_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
-	    .help = "How long the phase `limited` lasts. Whole days."),
-	ROW("policy.limited.daily_min", INT, policy.limited_min, "5", .min = 0, .max = 100000,
-	    .help = "Calls a day that a limited number should make at least; advice, not a violation."),
-	ROW("policy.limited.daily_max", INT, policy.limited_max, "10", .min = 0, .max = 100000, .unit = "calls a day",
-	    .help = "Calls a day that a limited number may make."),
-	ROW("policy.limited.min_talk_s", INT, policy.limited_talk_s, "120", .min = 0, .max = 3600, .unit = "seconds",
-	    .help = "A limited number's answered calls last at least this long."),
-	ROW("policy.moderate.duration", DURATION, policy.moderate_ms, "30d", .min = DAY_MS, .max = 3650 * DAY_MS,
-	    .help = "How long the phase `moderate` lasts. Whole days."),
-	ROW("policy.moderate.daily_min", INT, policy.moderate_min, "10", .min = 0, .max = 100000,
-	    .help = "Calls a day that a moderate number should make at least; advice, not a violation."),
-	ROW("policy.moderate.daily_max", INT, policy.moderate_max, "20", .min = 0, .max = 100000, .unit = "calls a day",
-	    .help = "Calls a day that a moderate number may make."),
-	ROW("policy.moderate.new_contact_share_max", DOUBLE, policy.moderate_new_share, "0.3", .min = 0, .max = 1,
-	    .help = "Largest share of a moderate number's calls in a day that go to contacts not known."),
-	ROW("policy.hold", DURATION, policy.hold_ms, "24h", .min = 0, .max = 365 * DAY_MS,
-	    .help = "After a release rules alert but do not quarantine for at least this long."),
+	POLICY_ROWS(ROW, "policy.", policy),
+	AGING_ROWS(ROW, policy),
+	ROW("aging.steps", STRINGS, life.aging_steps, "5:10,10:20,14:30",
+	    .help = "Calls a day of an ageing number, as `to day:calls`: on days 1 to 5 ten, to day 10 twenty, to day 14, the last, "
+		    "thirty. Days are "
+		    "local; the first own call is on day 1. Of every policy."),
+	ROW("policies", LIST, life.named, "", .items = policy_table, .item_bytes = sizeof(struct policy_keys),
+	    .help = "Named policies beside `default`, which is `policy` and `aging`. A key that one leaves out has the default shown "
+		    "here."),
+	ROW("assign", LIST, life.assigned, "", .items = assign_table, .item_bytes = sizeof(struct policy_assign_keys),
+	    .help = "Which numbers live by which policy: the first entry that covers a number decides; none: `default`."),
+	ROW("managed.numbers", STRINGS, life.managed_numbers, "",
+	    .help = "Managed numbers: only these have all phases, disputes and dossiers; any other number that is quarantined rests and is "
+		    "active "
+		    "again. `+15551230000`, or `list:NAME` of rules.lists. All three empty: every number is managed."),
+	ROW("managed.prefixes", STRINGS, life.managed_prefixes, "", .help = "Managed: numbers that begin so, as in `+1555123`."),
+	ROW("managed.accounts", STRINGS, life.managed_accounts, "", .help = "Managed: numbers whose own CDRs name one of these accounts."),
+	ROW("managed.none", BOOL, life.none_managed, "false", .help = "No number is managed."),
+	ROW("zones.numbers", PAIRS, life.number_zones, "",
+	    .help = "Time zones of numbers, as `+15551230000: America/Phoenix`. Calendar days go by it; else by the account's, else by the "
+		    "prefix, "
+		    "else UTC."),
+	ROW("zones.accounts", PAIRS, life.account_zones, "", .help = "Time zones of accounts, as `ACME: Australia/Lord_Howe`."),
+	ROW("emergency_numbers", STRINGS, life.emergency, "911,112,999,000",
+	    .help = "Called numbers that are never judged, as CDRs have them, E.164 or not; or `list:NAME`."),
+	ROW("test_numbers", STRINGS, life.test_numbers, "",
+	    .help = "Phones on several carriers that a flagged number calls to see what they show: not judged. `+15551230000`, or "
+		    "`list:NAME`."),
+	ROW("contacts", LIST, life.contacts, "", .items = contact_table, .item_bytes = sizeof(struct policy_contact_keys),
+	    .help = "Known contacts by list, for numbers in rehabilitation, besides those that answered."),
 
 	ROW("time.idle", ENUM, time.idle, "wall", .choices = "wall|off",
 	    .help = "Lets timers of a partition without new records run by wall time; `off` keeps its clock at the last CDR (backfills)."),
@@ -199,7 +208,7 @@ struct check {
 	struct buf problems;
 };
 
-static bool plain_name(const char *s, size_t most)
+bool plain_name(const char *s, size_t most)
 {
 	size_t n = 0;
 	for (; s[n]; n++)
@@ -320,26 +329,6 @@ static void check_lists(struct check *c)
 				       LIST_NAME_BYTES_MAX);
 }
 
-static void check_days(struct check *c, const char *key, int64_t ms)
-{
-	if (ms % DAY_MS)
-		config_problem(c->file, key, &c->problems, "a phase lasts whole days of 24 h, as in 30d");
-}
-
-static void check_policy(struct check *c)
-{
-	const struct rules_config *p = &c->s->policy;
-	check_days(c, "policy.rest.duration", p->rest_ms);
-	check_days(c, "policy.limited.duration", p->limited_ms);
-	check_days(c, "policy.moderate.duration", p->moderate_ms);
-	if (p->limited_min > p->limited_max)
-		config_problem(c->file, "policy.limited.daily_min", &c->problems, "must not be above policy.limited.daily_max (%lld)",
-			       (long long)p->limited_max);
-	if (p->moderate_min > p->moderate_max)
-		config_problem(c->file, "policy.moderate.daily_min", &c->problems, "must not be above policy.moderate.daily_max (%lld)",
-			       (long long)p->moderate_max);
-}
-
 static void check_sizes(struct check *c)
 {
 	const struct settings *s = c->s;
@@ -366,8 +355,8 @@ enum err settings_load(const char *path, struct arena *a, struct settings *out)
 		check_topics(&c);
 		check_store(&c);
 		check_properties(&c);
-		check_policy(&c);
 		check_lists(&c);
+		policies_read(out, a, &c.problems);
 		const struct webhook_config *sinks = out->sinks.v;
 		for (uint32_t i = 0; i < out->sinks.n; i++)
 			check_sink(&c, sinks, i);

@@ -37,7 +37,14 @@ struct settings {
 	struct config_pairs rule_lists; /* names and paths */
 	struct config_pairs profiles;   /* accounts and paths of their business profiles */
 	bool rules_watch;
-	struct rules_config policy;
+	struct policy policy; /* the policy `default` */
+	struct {
+		struct config_list named, assigned, contacts; /* as written: struct policy_keys, policy_assign_keys, policy_contact_keys */
+		struct config_strings aging_steps, managed_numbers, managed_prefixes, managed_accounts, emergency, test_numbers;
+		struct config_pairs number_zones, account_zones;
+		bool none_managed;
+	} life;
+	struct policies policies; /* made of these */
 	struct {
 		int idle;                    /* enum time_idle */
 		int64_t idle_lag_ms;         /* 5 min */

@@ -77,6 +77,7 @@ void asked_reset(struct asked *a)
 	if (a->cnt)
 		memset(a->slots, 0, a->slot_cnt * sizeof *a->slots);
 	a->cnt = 0;
+	a->cycle++;
 }
 
 static void asked_init(struct asked *a, uint32_t cap)
@@ -145,10 +146,11 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	arena_init(&s->batch.arena, 256 << 10);
 	arena_init(&s->inbox_arena, 64 << 10);
 	arena_init(&s->sweep_arena, 16 << 10);
-	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + COPIES_ASKED_MAX);
+	asked_init(&s->asked, (uint32_t)(set->run.batch_records + set->run.timers) + COMMANDS_WAITING_MAX + SWEEP_MAX +
+				      (uint32_t)set->run.changed_records);
 	s->commands = mem_zalloc(COMMANDS_WAITING_MAX * sizeof *s->commands);
 	s->plan = mem_zalloc(PLAN_MAX * sizeof *s->plan);
-	s->scratch = rules_scratch_new(&set->policy, rules_said, s);
+	s->scratch = rules_scratch_new(&set->policies, rules_said, s);
 	return s;
 }
 
@@ -291,6 +293,7 @@ void shard_drop(struct shard *s)
 	arena_release(&s->batch.arena);
 	arena_release(&s->inbox_arena);
 	free(s->inbox);
+	free(s->inbox_order);
 	free(s->marks.v);
 	for (int32_t i = 0; s->packs && i < s->meta.partitions; i++)
 		buf_release(&s->packs[i].bytes);
@@ -459,43 +462,9 @@ void shard_batch_reset(struct shard *s)
 {
 	assert(shard_batch_done(s));
 	s->batch.cnt = s->batch.at = s->batch.decoded = 0;
-	s->inbox_cnt = s->inbox_at = 0;
+	s->inbox_cnt = s->inbox_at = s->inbox_ordered = 0;
 	arena_reset(&s->inbox_arena);
 	arena_reset(&s->batch.arena);
-}
-
-static void inbox_add(struct shard *s, const struct copy *c)
-{
-	if (s->inbox_cnt == s->inbox_cap) {
-		s->inbox_cap = s->inbox_cap ? 2 * s->inbox_cap : 4096;
-		s->inbox = mem_realloc(s->inbox, s->inbox_cap * sizeof *s->inbox);
-	}
-	s->inbox[s->inbox_cnt++] = *c;
-}
-
-/* Nobody but a shard writes there: a message that cannot be read is one of a newer version, or damage, and is said. */
-bool shard_relay_room(const struct shard *s)
-{
-	return s->inbox_cnt < COPIES_WAITING_MAX;
-}
-
-void shard_relay(struct shard *s, struct slice payload, int64_t offset)
-{
-	struct relay_message m;
-	struct copy c = {0};
-	payload = arena_copy(&s->inbox_arena, payload);
-	bool good = relay_open(payload, &m);
-	for (uint32_t i = 0; good && i < m.cnt; i++) {
-		good = relay_next(&m, &c);
-		if (good)
-			inbox_add(s, &c);
-	}
-	if (!good)
-		log_error("ingest",
-			  "%s:%d: the message at offset %lld cannot be read (damaged, or of a newer version): what follows in it is passed "
-			  "over",
-			  s->pipe->settings->topics.relay, s->meta.partition, (long long)offset);
-	inbox_add(s, &(struct copy){.kind = COPY_KIND_CNT, .offset = offset + 1});
 }
 
 bool shard_command(struct shard *s, struct slice payload, int64_t offset, int64_t produced_ms)

@@ -10,7 +10,7 @@
 
 #define COMMANDS_WAITING_MAX 4096 /* read ahead of the CDRs; the rest stays in the topic */
 #define COPIES_WAITING_MAX 20000  /* copies read and not yet applied; a message more may come on top */
-#define COPIES_ASKED_MAX 5000     /* of them looked up in one cycle */
+#define ASK_AHEAD 8               /* subjects whose places in the table are asked of memory before they are looked for */
 #define SWEEP_MAX 500             /* records looked at in one slice */
 #define SWEEP_EVERY_S 1.0
 #define SWEEP_HELD_DAYS 7 /* a record that something holds is looked at again so much later */
@@ -28,6 +28,7 @@ struct asked {
 	uint32_t cnt, cap;
 	uint32_t *slots; /* index + 1 into keys, open addressing */
 	uint32_t slot_cnt;
+	uint32_t cycle; /* which one it is; stands in the subjects of the table that were looked for in it */
 };
 
 struct waiting_command {
@@ -72,8 +73,9 @@ struct shard {
 	int64_t control_read; /* offset behind the last one read */
 
 	/* copies from other shards, unpacked, not yet applied; and those on their way out */
-	struct copy *inbox; /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
-	uint32_t inbox_cnt, inbox_cap, inbox_at;
+	struct copy *inbox;    /* one of kind COPY_KIND_CNT ends a message: its offset is the one behind that message */
+	uint32_t *inbox_order; /* the turn in which they are applied: by kind, see inbox.c; as far as inbox_ordered */
+	uint32_t inbox_cnt, inbox_cap, inbox_at, inbox_ordered;
 	struct arena inbox_arena; /* holds the messages' bytes */
 	struct relay_marks marks;
 	struct relay_pack *packs; /* by target shard; NULL: nothing is relayed */
@@ -152,6 +154,15 @@ static inline struct planned *plan_of(const struct shard *s, uint32_t i)
 void plan_ahead(struct shard *s); /* afterwards the record at batch.at is planned */
 void plan_inbox(struct shard *s);
 
+/* ---- inbox.c ---- */
+
+void inbox_put_in_order(struct shard *s); /* before copies are looked at: what came since the last time gets its turn */
+
+static inline const struct copy *inbox_turn(const struct shard *s, uint32_t i)
+{
+	return &s->inbox[s->inbox_order[i]];
+}
+
 /* ---- apply.c ---- */
 
 /* Where a number is, for rules that ask: its country code, its area code (+1) or country code again, as texts within its key; its zone. */
@@ -186,7 +197,7 @@ enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, co
 
 /* ---- forget.c ---- */
 
-/* Erases a number, for a command (s->cause is set): record, history, timers, its place in the days' lists and among the first-seen days; its entry on the numbers
+/* Erases a number, for a command (s->cause is set): record, history, timers, its first-seen day; its entry on the numbers
  * topic gets a tombstone. False: it changed in this cycle, which has to end first; nothing is done then, ask again in the next one. Afterwards the cycle
  * ends by itself. The bucket of its first-seen day must have been wanted (load_first_seen does for every waiting `forget`). */
 bool shard_forget(struct shard *s, struct subject *sub, int64_t time_ms);

@@ -418,7 +418,7 @@ static enum err check_shard(void *ctx, struct store_shard *h, const struct meta 
 
 enum err state_check(const struct peek *p, struct err_text *why)
 {
-	struct check c = {.peek = p, .scratch = rules_scratch_new(&p->set.policy, unheard, NULL)};
+	struct check c = {.peek = p, .scratch = rules_scratch_new(&p->set.policies, unheard, NULL)};
 	arena_init(&c.wanted.arena, 64 << 10);
 	arena_init(&c.listed.arena, 64 << 10);
 	arena_init(&c.scrap, 64 << 10);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sweep of records that ended (DESIGN section 7, "Expiry").
  *
- * Each stored record stands in the list of the day on which it may end: 38 days after its last call. A list whose day has passed by the shard's clock is
- * taken in slices. What has ended is deleted; what lives on (newer calls, an episode, an open flag, a firing alert) moves to a later list. A record that ended
- * counts as absent before it is swept, so how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year.
+ * Each stored record stands in the list of a day: the one on which it might have ended (38 days after its last call) when it was listed. It is listed with
+ * its first commit, and calls that come later leave it there. A list whose day has passed by the shard's clock is taken in slices. What has ended is deleted;
+ * what lives on (newer calls, an episode, an open flag, a firing alert) moves to a later list. A record that ended counts as absent before it is swept, so
+ * how far the sweep has come shows nowhere in figures. The day on which it was first seen is kept for a year.
  *
  * Where the table is the store (files) there are no lists: a hand goes round the table, and what ended becomes a shell that
  * holds its first day, for a year. */
@@ -71,7 +72,7 @@ static void sweep_one(struct shard *s, struct slice key)
 	if (day <= s->meta.sweep_day)
 		day = utc_day(s->meta.clock_ms) + SWEEP_HELD_DAYS;
 	move(s, key, day);
-	sub->listed_day = day;
+	sub->listed = true;
 }
 
 void sweep_apply(struct shard *s)

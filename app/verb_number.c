@@ -21,7 +21,8 @@ static const char help[] =
 	"\n"
 	"NUMBER is E.164, as in +15551230000.\n"
 	"\n"
-	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, as JSON\n"
+	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, its health "
+	"with reasons, as JSON\n"
 	"  dossier      the audit and documentation package of a number, or the case study of an episode, as JSON or as a page\n"
 	"  list         the numbers that are not active, or those of a phase; the episodes that ended (each with --help of its own)\n"
 	"  quarantine   puts the number to rest, whatever the rules say\n"
@@ -87,6 +88,50 @@ static void write_figures(struct json *j, const struct subject *s)
 	json_close(j, '}');
 }
 
+static const char *const health_names[HEALTH_PARTS] = {"health", "maturity", "connection", "engagement", "sentiment"};
+
+static void write_reasons(struct json *j, const struct subject *s)
+{
+	struct health_reason reasons[HEALTH_REASONS_MAX];
+	uint32_t n = health_reasons(s, s->clock_ms, reasons);
+	json_key(j, "reasons");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < n; i++) {
+		json_open(j, '{');
+		json_key(j, "part");
+		json_text(j, slice_of(health_names[reasons[i].part]));
+		json_key(j, "figure");
+		json_text(j, slice_of(reasons[i].figure));
+		json_key(j, "value");
+		write_value(j, &reasons[i].value);
+		json_key(j, "points");
+		json_double(j, reasons[i].points);
+		json_key(j, "most");
+		json_double(j, reasons[i].most);
+		json_key(j, "words");
+		json_text(j, slice_of(reasons[i].words));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+/* {"health":62,"maturity":..,"reasons":[{"part","figure","value","points","most","words"},...]}: of a number, as of its clock. */
+static void write_health(struct json *j, const struct subject *s)
+{
+	struct health h;
+	if (s->kind != SUBJECT_NUMBER)
+		return;
+	health_of(s, s->clock_ms, &h);
+	json_key(j, "health");
+	json_open(j, '{');
+	for (int i = 0; i < HEALTH_PARTS; i++) {
+		json_key(j, health_names[i]);
+		json_int(j, h.of[i]);
+	}
+	write_reasons(j, s);
+	json_close(j, '}');
+}
+
 static enum err print_subject(const struct peek *r, struct slice key, struct slice record, struct err_text *why)
 {
 	struct table *t = table_new(0);
@@ -99,6 +144,7 @@ static enum err print_subject(const struct peek *r, struct slice key, struct sli
 	if (!e) {
 		struct json j = {.out = &out};
 		write_figures(&j, s);
+		write_health(&j, s);
 		buf_puts(&out, "}\n");
 		fwrite(out.data, 1, out.len, stdout);
 	}

@@ -5,6 +5,7 @@
 #include "app/number_verbs.h"
 #include "app/peek.h"
 #include "base/hash.h"
+#include "scoring/places.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +22,8 @@ static const char help[] =
 	"in quarantine or flagged its history is told; for any other as far as its record remembers.\n"
 	"\n"
 	"  --episode N     the case study of one episode, finished or going on\n"
-	"  --account NAME  whose business profile (key `profiles` of the configuration) goes in; default: the only one there is\n"
+	"  --account NAME  whose business profile (key `profiles` of the configuration) goes in; default: the account that its record\n"
+	"                  knows, or the only profile there is\n"
 	"  --format F      json (default) or html: one page that needs nothing from elsewhere, and prints well\n"
 	"  --out FILE      where to; default: standard output. A name that ends in .html means that format\n"
 	"\n"
@@ -64,17 +66,15 @@ static enum err read_number(const struct peek *r, struct slice number, struct fo
 	return e;
 }
 
-/* The profile of the account that is asked for, or the only one. *found stays false if there is none. */
-static enum err find_profile(const struct peek *r, const char *account, struct arena *a, struct profile *p, struct slice *name,
-			     struct err_text *why)
+/* The profile of the account that is asked for or that the record knows, or the only one. ERR_NO: there is none. */
+static enum err find_profile(const struct peek *r, struct arena *a, struct profile *p, struct slice *account, struct err_text *why)
 {
 	const struct config_pairs *all = &r->set.profiles;
 	const char *path = NULL;
-	*name = slice_of(account);
 	for (uint32_t i = 0; i < all->n; i++)
-		if (account ? strcmp(all->v[i].key, account) == 0 : all->n == 1) {
+		if (account->len ? slice_is(*account, all->v[i].key) : all->n == 1) {
 			path = all->v[i].value;
-			*name = slice_of(all->v[i].key);
+			*account = slice_of(all->v[i].key);
 		}
 	if (!path)
 		return ERR_NO;
@@ -113,10 +113,19 @@ static enum err write_dossier(const struct peek *r, const struct options *o, str
 				      .history = f->history,
 				      .subject = s,
 				      .rules = r->rules,
-				      .scratch = rules_scratch_new(&r->set.policy, unheard, NULL),
+				      .scratch = rules_scratch_new(&r->set.policies, unheard, NULL),
 				      .as_of_ms = as_of_ms,
 				      .episode = o->episode};
-	enum err e = find_profile(r, o->account, &f->arena, &profile, &from.account, why);
+	const struct rules_subject rs = {.key = from.number, .kind = SUBJECT_NUMBER, .state = s->state, .state_len = s->state_len};
+	struct rules_view v;
+	struct place place;
+	if (o->account)
+		from.account = slice_of(o->account);
+	else if (rules_view(from.scratch, r->rules, &rs, &v) == ERR_OK) /* else dossier_gather says why */
+		from.account = arena_copy(&f->arena, v.account);
+	place_of(from.number, &place);
+	from.zone = policy_zone(&r->set.policies, from.number, from.account, place.zone);
+	enum err e = find_profile(r, &f->arena, &profile, &from.account, why);
 	from.profile = e ? NULL : &profile;
 	if (e == ERR_NO)
 		e = ERR_OK;

@@ -342,7 +342,7 @@ static int run(const char *config, int phase, bool finished, enum format format)
 	struct list l = {.peek = &p, .phase = phase};
 	arena_init(&l.arena, 64 << 10);
 	if (!e) {
-		l.scratch = rules_scratch_new(&p.set.policy, unheard, NULL);
+		l.scratch = rules_scratch_new(&p.set.policies, unheard, NULL);
 		e = collect(&l, finished, &why);
 	}
 	if (!e && finished)

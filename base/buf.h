@@ -62,19 +62,40 @@ static inline void buf_put_u64(struct buf *b, uint64_t v)
 	buf_put_u32(b, (uint32_t)(v >> 32));
 }
 
+/* Writers of what a buffer has room for already: at most VARINT_MAX bytes. They return where the next byte goes. */
+#define VARINT_MAX 10
+
+static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return p;
+}
+
+static inline uint64_t zigzag(int64_t v)
+{
+	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+
+/* Eight bytes, little-endian; the next ones may go over the last of them. */
+static inline void put_u64(uint8_t *p, uint64_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	memcpy(p, &v, sizeof v);
+}
+
 static inline void buf_put_varint(struct buf *b, uint64_t v)
 {
-	uint8_t *p = buf_reserve(b, 10);
-	size_t n = 0;
-	for (; v >= 0x80; v >>= 7)
-		p[n++] = (uint8_t)(v | 0x80);
-	p[n++] = (uint8_t)v;
-	b->len += n;
+	uint8_t *p = buf_reserve(b, VARINT_MAX);
+	b->len += (size_t)(put_varint(p, v) - p);
 }
 
 static inline void buf_put_zigzag(struct buf *b, int64_t v)
 {
-	buf_put_varint(b, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+	buf_put_varint(b, zigzag(v));
 }
 
 /* Length as varint, then the bytes. */

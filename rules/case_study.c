@@ -395,6 +395,7 @@ static void finish(struct turn *t, const struct event *end)
 {
 	const struct episode *e = &t->state->episode;
 	int8_t after[CASE_HEALTHS];
+	history_tell_today(t);
 	enum case_outcome outcome = end->transition.to == PHASE_REST               ? CASE_RELAPSED
 				    : strcmp(end->transition.reason, "timer") == 0 ? CASE_RECOVERED
 										   : CASE_RELEASED;
@@ -419,21 +420,10 @@ static void finish(struct turn *t, const struct event *end)
 	t->state->episode.number = 0;
 }
 
-/* What the record remembers of the days before, so that the history tells them when the record does not any more. */
-static void tell_past_days(struct turn *t, int64_t at_ms)
+static void go_back_to_rest(struct episode *e)
 {
-	struct day_total days[DAY_TOTALS_MAX];
-	struct history_day *of = arena_alloc(&t->s->arena, DAY_TOTALS_MAX * sizeof *of);
-	uint32_t n = figures_days(t->figures, t->subject->zone, days), from = 0;
-	while (from < n && (days[from].calls == 0 || days[from].partly))
-		from++;
-	if (from == n)
-		return;
-	for (uint32_t i = from; i < n; i++)
-		of[i - from] = (struct history_day){(int64_t)days[i].calls, (int64_t)days[i].answered, (int64_t)(days[i].talk_ms / 1000)};
-	history_add(t, &(struct history_entry){.time_ms = at_ms,
-					       .kind = HISTORY_PAST_DAYS,
-					       .past_days = {.first = days[from].day, .cnt = n - from, .of = of}});
+	count(&e->restarts);
+	e->limited_ms = e->moderate_ms = TIME_NONE;
 }
 
 static void begin(struct turn *t, const struct event *rest)
@@ -457,14 +447,17 @@ static void begin(struct turn *t, const struct event *rest)
 							    .connection = e->health[2],
 							    .engagement = e->health[3],
 							    .sentiment = e->health[4]}});
-	tell_past_days(t, rest->time_ms);
+	history_tell_past_days(t, rest->time_ms);
 }
 
-void case_study_on_change(struct turn *t, const struct event *transition, struct slice by)
+void case_study_on_change(struct turn *t, const struct event *transition)
 {
 	const struct event_transition *tr = &transition->transition;
-	bool begins = tr->to == PHASE_REST && tr->from != PHASE_REST;
 	struct episode *e = &t->state->episode;
+	/* a late call may lead back into the rest of the same episode: that is no beginning */
+	bool begins = tr->to == PHASE_REST && e->number != t->state->phase.episode;
+	if (!t->managed)
+		return;
 	if (e->number && (begins || tr->to == PHASE_ACTIVE))
 		finish(t, transition);
 	history_add(t, &(struct history_entry){.time_ms = transition->time_ms,
@@ -473,13 +466,13 @@ void case_study_on_change(struct turn *t, const struct event *transition, struct
 							      .to = tr->to,
 							      .reason = slice_of(tr->reason),
 							      .detail = tr->detail,
-							      .by = by,
+							      .by = t->by,
 							      .until_ms = tr->until_ms,
 							      .episode = t->state->phase.episode}});
 	if (begins)
 		begin(t, transition);
 	else if (tr->to == PHASE_REST)
-		count(&e->restarts);
+		go_back_to_rest(e);
 	else if (tr->to == PHASE_LIMITED)
 		e->limited_ms = transition->time_ms;
 	else if (tr->to == PHASE_MODERATE)

@@ -69,7 +69,7 @@ void case_row_encode(const struct case_row *row, uint8_t out[CASE_ROW_BYTES]);
 uint32_t case_rows_read(struct slice history, struct case_row out[CASE_ROWS], uint32_t *damaged);
 
 struct turn;
-/* After a change of phase was said: the history has it, an episode begins or ends. What ends is said as a case study. `by`: whose command it was. */
-void case_study_on_change(struct turn *t, const struct event *transition, struct slice by);
+/* After a change of phase was said: the history has it, an episode begins or ends. What ends is said as a case study. Of managed numbers. */
+void case_study_on_change(struct turn *t, const struct event *transition);
 
 #endif

@@ -372,7 +372,7 @@ void history_place(struct history_stage *s, struct history_head *h, bool begins)
 
 void history_add(struct turn *t, const struct history_entry *e)
 {
-	if (t->subject->kind != SUBJECT_NUMBER)
+	if (t->subject->kind != SUBJECT_NUMBER || (t->policy && !t->managed))
 		return;
 	history_stage_entry(&t->s->history, e);
 	if (t->state->episode.number) {
@@ -401,23 +401,92 @@ void history_flag(struct turn *t, bool opened, const struct event_flag *f, struc
 					       .flag = {f->provider, f->carrier, f->label, by, SLICE_NONE, note, f->since_ms}});
 }
 
-void history_day_end(struct turn *t, int64_t day, int64_t at_ms, int64_t judged, int64_t known, int64_t unknown)
+void history_violation(struct turn *t, const struct event *said, int64_t day)
+{
+	const struct event_violation *v = &said->violation;
+	history_add(t, &(struct history_entry){.time_ms = said->time_ms,
+					       .kind = HISTORY_VIOLATION,
+					       .violation = {.phase = v->phase,
+							     .policy = slice_of(v->policy),
+							     .day = day,
+							     .limit = v->limit,
+							     .value = v->value,
+							     .consequence = v->consequence}});
+}
+
+void history_again(struct turn *t, int64_t at_ms, const char *reason, struct slice detail)
+{
+	history_add(t, &(struct history_entry){.time_ms = at_ms,
+					       .kind = HISTORY_NOTE,
+					       .note = {arena_printf(&t->s->arena, "quarantine asked for again by a %s: " SLICE_FMT, reason,
+								     SLICE_ARG(detail)),
+							t->by}});
+}
+
+/* ---- days ---- */
+
+#define DAY_WAITS_MS (6 * HOUR_MS) /* a day is told so long after its end: late calls belong to it */
+
+/* What the phase judged of that day, if it is known still. */
+static void add_day(struct turn *t, const struct day_total *d)
+{
+	struct history_entry e = {.time_ms = t->now_ms,
+				  .kind = HISTORY_DAY,
+				  .day = {.day = d->day,
+					  .calls = (int64_t)d->calls,
+					  .answered = (int64_t)d->answered,
+					  .talk_s = (int64_t)(d->talk_ms / 1000)}};
+	for (uint32_t i = 0; i < t->state->life.day_cnt; i++) {
+		const struct life_day *l = &t->state->life.days[i];
+		if (l->day != d->day)
+			continue;
+		e.day.judged += l->calls;
+		e.day.known += l->calls - l->fresh;
+		e.day.unknown += l->fresh;
+	}
+	history_add(t, &e);
+}
+
+/* The days up to `last` that are not told yet. */
+static void tell_days(struct turn *t, int64_t last)
+{
+	struct history_head *h = &t->state->history;
+	struct day_total days[DAY_TOTALS_MAX];
+	if (last <= h->told_day)
+		return;
+	uint32_t n = figures_days(t->figures, t->zone, days);
+	for (uint32_t i = 0; i < n; i++)
+		if (days[i].day > h->told_day && days[i].day <= last && days[i].calls > 0)
+			add_day(t, &days[i]);
+	h->told_day = (int32_t)last;
+}
+
+void history_tell_days(struct turn *t)
+{
+	if (t->state->episode.number)
+		tell_days(t, judge_local_day(t, t->now_ms - DAY_WAITS_MS) - 1);
+}
+
+void history_tell_today(struct turn *t)
+{
+	tell_days(t, judge_local_day(t, t->now_ms));
+}
+
+void history_tell_past_days(struct turn *t, int64_t at_ms)
 {
 	struct day_total days[DAY_TOTALS_MAX];
-	uint32_t n = figures_days(t->figures, t->subject->zone, days);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct day_total *d = &days[i];
-		if (d->day == day && d->calls > 0)
-			history_add(t, &(struct history_entry){.time_ms = at_ms,
-							       .kind = HISTORY_DAY,
-							       .day = {.day = day,
-								       .calls = (int64_t)d->calls,
-								       .answered = (int64_t)d->answered,
-								       .talk_s = (int64_t)(d->talk_ms / 1000),
-								       .judged = judged,
-								       .known = known,
-								       .unknown = unknown}});
-	}
+	struct history_day *of = arena_alloc(&t->s->arena, DAY_TOTALS_MAX * sizeof *of);
+	uint32_t n = figures_days(t->figures, t->zone, days), from = 0;
+	t->state->history.told_day = (int32_t)judge_local_day(t, at_ms) - 1;
+	while (from < n && (days[from].calls == 0 || days[from].partly))
+		from++;
+	if (from == n)
+		return;
+	for (uint32_t i = from; i < n; i++)
+		of[i - from] = (struct history_day){(int64_t)days[i].calls, (int64_t)days[i].answered, (int64_t)(days[i].talk_ms / 1000)};
+	history_add(t, &(struct history_entry){.time_ms = at_ms,
+					       .kind = HISTORY_PAST_DAYS,
+					       .past_days = {.first = days[from].day, .cnt = n - from, .of = of}});
 }
 
 static bool flagged_from_outside(const struct state *s)
@@ -452,6 +521,7 @@ void history_head_encode(const struct history_head *h, struct buf *out)
 	buf_put_varint(out, h->used);
 	buf_put_u8(out, (uint8_t)(h->slot | h->pinned << 4));
 	buf_put_varint(out, h->finished);
+	buf_put_zigzag(out, h->told_day);
 }
 
 void history_head_decode(struct reader *r, struct history_head *h)
@@ -459,9 +529,11 @@ void history_head_decode(struct reader *r, struct history_head *h)
 	uint64_t entries = reader_varint(r), segment = reader_varint(r), used = reader_varint(r);
 	uint8_t places = reader_u8(r);
 	uint64_t finished = reader_varint(r);
-	*h = (struct history_head){(uint32_t)entries, (uint32_t)segment, (uint16_t)used, places & 15, places >> 4, (uint16_t)finished};
-	if (finished > UINT16_MAX || entries > UINT32_MAX || segment == 0 || segment > UINT32_MAX || used > SEGMENT_BYTES ||
-	    h->slot >= HISTORY_SEGMENTS || h->pinned > HISTORY_SEGMENTS)
+	int64_t told_day = reader_zigzag(r);
+	*h = (struct history_head){(uint32_t)entries, (uint32_t)segment,  (uint16_t)used,   places & 15,
+				   places >> 4,       (uint16_t)finished, (int32_t)told_day};
+	if (told_day < -1000000 || told_day > 100000000 || finished > UINT16_MAX || entries > UINT32_MAX || segment == 0 ||
+	    segment > UINT32_MAX || used > SEGMENT_BYTES || h->slot >= HISTORY_SEGMENTS || h->pinned > HISTORY_SEGMENTS)
 		r->bad = true;
 }
 

@@ -123,6 +123,7 @@ struct history_head {
 	uint8_t slot;       /* its place */
 	uint8_t pinned;     /* the place that is not overwritten: where the episode began; HISTORY_SEGMENTS: none */
 	uint16_t finished;  /* episodes that ended: rows written into the table */
+	int32_t told_day;   /* local days up to this one have their entry, if they had calls */
 };
 
 #define HISTORY_SEGMENTS 4
@@ -170,8 +171,11 @@ struct turn;
  * again, so it may be called for anything, before the transition that it leads to too. Transitions from and into an episode, such flags cleared, notes
  * and checks are always kept. Copies what it needs. Nothing happens for a subject that is no number, or is not managed. */
 void history_add(struct turn *t, const struct history_entry *e);
-/* A local day has ended: its totals, as the record tells them, and what of them was judged. Nothing for a day without a call. */
-void history_day_end(struct turn *t, int64_t day, int64_t at_ms, int64_t judged, int64_t known, int64_t unknown);
+/* Days that are over, as the record tells them, once each: at every turn of a number in an episode. Today too, when its episode ends. */
+void history_tell_days(struct turn *t);
+void history_tell_today(struct turn *t);
+/* What the record remembers of the days before an episode. */
+void history_tell_past_days(struct turn *t, int64_t at_ms);
 void history_turn_end(struct turn *t); /* before the state is encoded */
 
 /* ---- reading ---- */

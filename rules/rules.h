@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "rules/history.h"
+#include "rules/policy.h"
 #include "schemas/cdr.h"
 #include "schemas/event.h"
 #include "scoring/features.h"
@@ -95,20 +96,11 @@ bool rules_value(const struct rules *r, uint32_t i, struct figures *f, const str
 struct rules_world {
 	uint16_t (*zone_find)(struct slice iana_name); /* 0: none */
 	int32_t (*zone_offset_s)(uint16_t zone, int64_t utc_ms);
+	int64_t (*zone_day_begin_ms)(uint16_t zone, int64_t day); /* the first moment of a civil day */
+	uint16_t (*zone_of)(struct slice e164);                   /* by its prefix; 0: not known */
 };
 void rules_world_set(const struct rules_world *w); /* borrows */
 const struct rules_world *rules_world(void);       /* NULL: not set */
-
-/* ---- policy: the life of a number ---- */
-
-struct rules_config {
-	int64_t rest_ms, limited_ms, moderate_ms; /* 30 d each */
-	int64_t limited_min, limited_max;         /* calls a day: 5, 10 */
-	int64_t moderate_min, moderate_max;       /* 10, 20 */
-	int64_t limited_talk_s;                   /* answered calls in limited last at least this long: 120 */
-	double moderate_new_share;                /* 0.3 */
-	int64_t hold_ms;                          /* after a release: at least 24 h */
-};
 
 /* ---- one subject at one time ---- */
 
@@ -138,6 +130,8 @@ struct rules_subject {
 	/* in: the shard's clock, up to which timers have fired. No timer is set at or before it: a CDR may be older than a timer that its number
 	 * had, and a second timer of that time would say other things under the same event ids. A caller without timers leaves it 0. */
 	int64_t clock_ms;
+	uint64_t called;             /* in, of a call: number_pack of whom it called (scoring/facts.h); 0: nobody */
+	bool first_call;             /* in, of a call: the number was never heard of before */
 	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
 	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
@@ -155,7 +149,7 @@ enum err rules_state_check(const uint8_t *state, uint32_t len, struct err_text *
 typedef void rules_emit(void *ctx, struct event *e);
 
 struct rules_scratch;
-struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx);
+struct rules_scratch *rules_scratch_new(const struct policies *p, rules_emit *emit, void *ctx); /* borrows `p` */
 void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
 /* Since the scratch was made. */
@@ -180,11 +174,14 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
  * one kind of timer; if another kind is due at the same time, `changed` is set and subject->due_ms is due_ms again: call once more. */
 void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, int64_t due_ms,
 		    const char **timer /* out: its kind, static text, for the cause */);
-/* A command (quarantine, release; more with later parts) at its time. False: it does not apply (a release of an active number, a subject that has no
- * phase): no event. A quarantine in rest applies and changes nothing. */
+/* A command at its time. False: it does not apply (a release of an active number, a subject that has no phase): no event. A quarantine in rest applies and
+ * changes nothing. */
+enum rules_verb { RULES_QUARANTINE, RULES_RELEASE, RULES_CONTACT };
 struct rules_command {
-	bool quarantine; /* else release */
+	enum rules_verb verb;
 	struct slice note, by;
+	uint64_t called; /* contact: number_pack */
+	bool remove;     /* contact */
 	int64_t time_ms;
 };
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
@@ -199,7 +196,8 @@ enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
 
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
-bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out);
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+		    struct event *out);
 
 /* What `state dump` shows of the section. */
 struct rules_view {
@@ -211,6 +209,7 @@ struct rules_view {
 	const struct event_flag
 		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
 	uint32_t open_flag_cnt;
+	struct slice account; /* as far as the record keeps it: borrowed from the state; absent: not known */
 	bool has_history;
 	struct history_head history;
 	int64_t due_ms;

@@ -11,10 +11,10 @@
 #define ARENA_BYTES (16 << 10)
 #define STEPS_MAX 100000 /* of one condition */
 
-struct rules_scratch *rules_scratch_new(const struct rules_config *c, rules_emit *emit, void *ctx)
+struct rules_scratch *rules_scratch_new(const struct policies *p, rules_emit *emit, void *ctx)
 {
 	struct rules_scratch *s = mem_zalloc(sizeof *s);
-	s->config = *c;
+	s->policies = p;
 	s->emit = emit;
 	s->ctx = ctx;
 	arena_init(&s->arena, ARENA_BYTES);
@@ -103,6 +103,35 @@ uint64_t rules_scratch_errors(const struct rules_scratch *s, const struct rules 
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
+}
+
+void turn_find_policy(struct turn *t, const struct cdr *call)
+{
+	const struct policies *p = t->s->policies;
+	const struct rules_world *w = rules_world();
+	struct slice number = t->subject->key, *account = &t->state->account;
+	if (call && call->account_id.len && call->account_id.len <= ACCOUNT_BYTES_MAX && !slice_eq(*account, call->account_id))
+		*account = call->account_id;
+	t->policy = policy_of(p, t->rules, number, *account);
+	t->managed = policy_manages(p, t->rules, number, *account);
+	t->zone = policy_zone(p, number, *account, w && w->zone_of ? w->zone_of(number) : 0);
+}
+
+/* By what it lives; and the history tells the days that are over. */
+static void turn_find_number(struct turn *t, const struct cdr *call)
+{
+	turn_find_policy(t, call);
+	history_tell_days(t);
+}
+
+/* An account is kept with the number while something asks for it. */
+static void keep_account(struct turn *t, struct slice before)
+{
+	struct slice *account = &t->state->account;
+	if (!t->s->policies->by_account && t->state->phase.phase == PHASE_ACTIVE)
+		*account = SLICE_NONE;
+	if (!slice_eq(*account, before))
+		t->state->changed = true;
 }
 
 static void nothing_yet(struct rules_subject *subject)
@@ -205,28 +234,63 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 
 /* ---- the front door ---- */
 
+/* A call of a number without state, at which no rule is true: whether something has to be done all the same. */
+static bool is_news(const struct rules_scratch *s, const struct rules_subject *subject, const struct cdr *call)
+{
+	return subject->kind == SUBJECT_NUMBER && call &&
+	       ((s->policies->any_aging && subject->first_call) || (s->policies->by_account && call->account_id.len));
+}
+
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
-	nothing_yet(subject); /* the judging of calls by phase comes with a later part */
+	nothing_yet(subject);
 	if (r->bare)
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
-	if (!rules_hold(s, r, subject->kind) && subject->state_len == 0)
+	if (!rules_hold(s, r, subject->kind) && subject->state_len == 0 && !is_news(s, subject, call))
 		return;
 	struct turn t = {
 		.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = now_ms, .fired_ms = later(now_ms, subject->clock_ms)};
 	if (!turn_begin(&t))
 		return;
+	struct slice account = t.state->account;
+	bool number = subject->kind == SUBJECT_NUMBER;
+	if (number)
+		turn_find_number(&t, call);
 	alerts_on_call(&t);
 	turn_settle(&t);
+	if (number && call && subject->first_call)
+		phase_on_first_call(&t, call->start_ms);
+	if (number && call)
+		judge_call(&t, call);
 	if (t.trigger)
 		phase_on_trigger(&t);
+	if (number)
+		keep_account(&t, account);
+	phase_turn_end(&t);
 	turn_end(&t, subject);
 }
 
-/* DESIGN section 5: the 7-day block and the end of a day (both come with a later part), the end of a phase, then the others. */
+/* The kind of timer that is due first, in the order of DESIGN section 5. */
+static const char *fire(struct turn *t, int64_t due_ms)
+{
+	if (block_end_due(t, due_ms)) {
+		block_on_end(t);
+		return "block";
+	}
+	if (day_end_due(t, due_ms)) {
+		day_on_end(t, due_ms);
+		return "day";
+	}
+	if (t->state->phase.until_ms == due_ms) {
+		phase_on_end(t);
+		return "phase_end";
+	}
+	return NULL;
+}
+
 void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, int64_t due_ms,
 		    const char **timer)
 {
@@ -236,35 +300,69 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 	set_input(s, subject, f, NULL, due_ms);
 	if (!turn_begin(&t))
 		return;
-	bool ends = t.state->phase.until_ms == due_ms;
-	if (ends) {
-		*timer = "phase_end";
-	} else if (alerts_due(&t, due_ms)) {
+	struct slice account = t.state->account;
+	if (subject->kind == SUBJECT_NUMBER)
+		turn_find_number(&t, NULL);
+	bool alert = t.state->phase.until_ms != due_ms && !block_end_due(&t, due_ms) && !day_end_due(&t, due_ms) && alerts_due(&t, due_ms);
+	if (alert) {
 		*timer = "alert";
 		alerts_on_timer(&t);
 	}
 	turn_settle(&t);
-	if (ends)
-		phase_on_end(&t);
+	const char *fired = alert ? NULL : fire(&t, due_ms);
+	if (fired)
+		*timer = fired;
 	if (t.trigger)
 		phase_on_trigger(&t);
+	if (subject->kind == SUBJECT_NUMBER)
+		keep_account(&t, account);
+	phase_turn_end(&t);
 	turn_end(&t, subject);
+}
+
+static bool change_contact(struct turn *t, const struct rules_command *c)
+{
+	struct contacts *known = &t->state->contacts;
+	if (!c->called || (c->remove && !contacts_remove(known, c->called)))
+		return false;
+	if (!c->remove)
+		contacts_add(known, c->called);
+	t->state->changed = true;
+	return true;
 }
 
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
 		      const struct rules_command *c)
 {
+	/* a command evaluates no rule, but policies name lists */
 	struct turn t = {.s = s,
+			 .rules = r,
 			 .subject = subject,
 			 .figures = f,
 			 .now_ms = c->time_ms,
 			 .fired_ms = later(c->time_ms, subject->clock_ms),
 			 .by = c->by};
-	(void)r; /* a command evaluates no rule */
+	bool applies = false;
 	nothing_yet(subject);
+	use_rules(s, r);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return false;
-	bool applies = c->quarantine ? phase_on_quarantine(&t, c->note) : phase_on_release(&t, c->note);
+	turn_settle(&t);
+	struct slice account = t.state->account;
+	turn_find_number(&t, NULL);
+	switch (c->verb) {
+	case RULES_QUARANTINE:
+		applies = phase_on_quarantine(&t, c->note);
+		break;
+	case RULES_RELEASE:
+		applies = phase_on_release(&t, c->note);
+		break;
+	case RULES_CONTACT:
+		applies = change_contact(&t, c);
+		break;
+	}
+	keep_account(&t, account);
+	phase_turn_end(&t);
 	turn_end(&t, subject);
 	return applies;
 }
@@ -290,11 +388,14 @@ void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, cons
 	turn_end(&t, subject);
 }
 
-bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct event *out)
+bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
+		    struct event *out)
 {
-	struct turn t = {.s = s, .subject = subject};
-	(void)r;
+	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = TIME_NONE};
+	use_rules(s, r);
 	bool known = turn_begin(&t); /* if not, the state is plain */
+	turn_settle(&t);
+	turn_find_policy(&t, NULL);
 	phase_describe(&t, out);
 	return known && !out->number.tombstone;
 }
@@ -322,6 +423,7 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.open_alert_cnt = state_firing(t.state, s->names),
 		.open_flags = t.state->flags,
 		.open_flag_cnt = t.state->flag_cnt,
+		.account = t.state->account,
 		.has_history = !history_head_plain(&t.state->history),
 		.history = t.state->history,
 		.due_ms = state_due(t.state),

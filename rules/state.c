@@ -10,7 +10,9 @@
  *                    severity, since (zig-zag), then as varints behind since: due, said if firing, condition false since, rule gone since
  *
  *   type 3  flags    count (varint); of each: provider, carrier, label, by, since (zig-zag)
- *
+ *   type 4  life     life.c
+ *   type 5  contacts life.c
+ *   type 8  account  its name
  *   type 9  history  where the next entry of the history goes (history.c), and the episode that goes on, in figures (case_study.c)
  *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
@@ -24,7 +26,7 @@
  *   03 ad00  01 04 "Hiya" 08 "T-Mobile" 09 "Spam Risk" 08 "reporter" 80d08fa59863
  *
  * GUARANTEES. Equal states give equal bytes. Any bytes either decode to a state that holds together (alerts and flags sorted, none twice, times in
- * order) or are refused. A section takes at most STATE_BYTES_MAX: an alert is opened only if it has room even when each of its times takes the most
+ * order) or are refused. Phase, alerts and flags take at most ALERTING_BYTES_MAX: an alert is opened only if it has room even when each of its times takes the most
  * bytes that it can in 100 years; so names of 17 bytes (with the severity) allow ALERTS_MAX, longer ones fewer. Flags take at most
  * FLAGS_BYTES_MAX of that, so no number of them keeps rules from raising alerts: FLAGS_OPEN_MAX of them if their texts have 49 bytes each. */
 #include "rules/state.h"
@@ -36,11 +38,12 @@
 #define ALERT_BYTES 46     /* of an alert less its name and severity */
 #define FLAG_BYTES 15      /* of a flag less its texts: their lengths (two bytes for the label), the time */
 
-enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_HISTORY = 9 };
+enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_LIFE, SECTION_CONTACTS, SECTION_ACCOUNT = 8, SECTION_HISTORY };
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
 enum { ALERT_FIRING = 1, ALERT_SHADOW = 2, ALERT_FALSE = 4, ALERT_GONE = 8 };
 
 /* phases are stored by number */
+_Static_assert(LIFE_BYTES_MAX + CONTACTS_BYTES_MAX + ACCOUNT_BYTES_MAX + 9 <= LIFE_PARTS_MAX, "they have room");
 _Static_assert(PHASE_ACTIVE == 0 && PHASE_AGING == 1 && PHASE_REST == 2 && PHASE_LIMITED == 3 && PHASE_MODERATE == 4, "stored");
 
 static void state_init(struct state *s)
@@ -48,7 +51,11 @@ static void state_init(struct state *s)
 	s->phase = (struct phase_state){.phase = PHASE_ACTIVE, .since_ms = TIME_NONE, .until_ms = TIME_NONE, .hold_ms = TIME_NONE};
 	s->alert_cnt = s->open_cnt = 0;
 	s->flag_cnt = s->flag_bytes = 0;
-	s->room_bytes = ALERTS_FLAGS_BYTES_MAX - PHASE_BYTES_MAX;
+	s->room_bytes = ALERTING_BYTES_MAX - PHASE_BYTES_MAX;
+	life_init(&s->life);
+	s->contacts.cnt = s->contacts.print_cnt = 0;
+	s->contacts.incomplete = false;
+	s->account = SLICE_NONE;
 	s->history = (struct history_head){0};
 	s->episode = (struct episode){0};
 	s->changed = false;
@@ -214,6 +221,16 @@ static void decode_history(struct reader *r, struct state *s)
 	episode_decode(r, &s->episode);
 }
 
+static void decode_account(struct reader *r, struct state *s)
+{
+	size_t len = reader_left(r);
+	const uint8_t *p = reader_take(r, len);
+	if (!p || len == 0 || len > ACCOUNT_BYTES_MAX)
+		r->bad = true;
+	else
+		s->account = slice_make(p, len);
+}
+
 /* The head of a section as section_begin and section_end write it, so that what is read never grows when it is written. */
 static struct reader read_section(struct reader *r, uint8_t *type)
 {
@@ -247,6 +264,12 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 			decode_alerts(&in, s);
 		else if (type == SECTION_FLAGS && type > last)
 			decode_flags(&in, s);
+		else if (type == SECTION_LIFE && type > last)
+			life_decode(&in, &s->life);
+		else if (type == SECTION_CONTACTS && type > last)
+			contacts_decode(&in, &s->contacts);
+		else if (type == SECTION_ACCOUNT && type > last)
+			decode_account(&in, s);
 		else if (type == SECTION_HISTORY && type > last)
 			decode_history(&in, s);
 		else
@@ -334,10 +357,42 @@ static void encode_flags(const struct state *s, struct buf *out)
 	section_end(out, at);
 }
 
+/* What an episode adds, and the account. */
+static void encode_life_parts(const struct state *s, struct buf *out)
+{
+	if (!life_is_plain(&s->life)) {
+		size_t at = section_begin(out, SECTION_LIFE);
+		life_encode(&s->life, out);
+		section_end(out, at);
+	}
+	if (!contacts_are_plain(&s->contacts)) {
+		size_t at = section_begin(out, SECTION_CONTACTS);
+		contacts_encode(&s->contacts, out);
+		section_end(out, at);
+	}
+	if (s->account.len) {
+		size_t at = section_begin(out, SECTION_ACCOUNT);
+		buf_put(out, s->account.p, s->account.len);
+		section_end(out, at);
+	}
+	if (!history_head_plain(&s->history)) {
+		size_t at = section_begin(out, SECTION_HISTORY);
+		history_head_encode(&s->history, out);
+		episode_encode(&s->episode, out);
+		section_end(out, at);
+	}
+}
+
+static bool is_plain(const struct state *s)
+{
+	return phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0 && life_is_plain(&s->life) &&
+	       contacts_are_plain(&s->contacts) && s->account.len == 0 && history_head_plain(&s->history);
+}
+
 void state_encode(const struct state *s, struct buf *out)
 {
 	size_t from = out->len;
-	if (phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0 && history_head_plain(&s->history))
+	if (is_plain(s))
 		return;
 	buf_put_u8(out, STATE_VERSION);
 	if (!phase_plain(&s->phase))
@@ -351,12 +406,8 @@ void state_encode(const struct state *s, struct buf *out)
 	}
 	if (s->flag_cnt)
 		encode_flags(s, out);
-	if (!history_head_plain(&s->history)) {
-		size_t at = section_begin(out, SECTION_HISTORY);
-		history_head_encode(&s->history, out);
-		episode_encode(&s->episode, out);
-		section_end(out, at);
-	}
+	assert(out->len - from <= ALERTING_BYTES_MAX);
+	encode_life_parts(s, out);
 	assert(out->len - from <= STATE_BYTES_MAX);
 	(void)from;
 }
@@ -449,7 +500,9 @@ void state_flag_close(struct state *s, const struct event_flag *match)
 
 int64_t state_due(const struct state *s)
 {
-	int64_t due = s->phase.until_ms;
+	int64_t due = s->phase.until_ms, life = life_due(&s->life, s->phase.until_ms);
+	if (life != TIME_NONE && (due == TIME_NONE || life < due))
+		due = life;
 	for (uint32_t i = 0; i < s->alert_cnt; i++)
 		if (!s->alerts[i].over && (due == TIME_NONE || s->alerts[i].due_ms < due))
 			due = s->alerts[i].due_ms;

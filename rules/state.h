@@ -6,14 +6,17 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "rules/history.h"
+#include "rules/life.h"
 #include "rules/ruleset.h"
 #include "schemas/event.h"
 
-#define ALERTS_MAX 64             /* pending or firing at once, of one subject */
-#define FLAGS_OPEN_MAX 32         /* of one subject */
-#define FLAGS_BYTES_MAX (2 << 10) /* of these; so alerts always have the rest, however many flags come from outside */
-#define STATE_BYTES_MAX (8 << 10) /* of the section: phase, alerts and flags half of it, what an episode adds the other half */
-#define ALERTS_FLAGS_BYTES_MAX (4 << 10)
+#define ALERTS_MAX 64                /* pending or firing at once, of one subject */
+#define FLAGS_OPEN_MAX 32            /* of one subject */
+#define FLAGS_BYTES_MAX (2 << 10)    /* of these; so alerts always have the rest, however many flags come from outside */
+#define ALERTING_BYTES_MAX (4 << 10) /* of the phase, the alerts and the flags */
+#define LIFE_PARTS_MAX (4 << 10)     /* of all that an episode adds */
+#define STATE_BYTES_MAX (ALERTING_BYTES_MAX + LIFE_PARTS_MAX)
+#define ACCOUNT_BYTES_MAX 64 /* a longer name is not kept: the number counts as one of no account */
 
 struct alert {
 	struct slice name; /* as in `bytes` given to state_decode, or of the rule; not terminated */
@@ -48,8 +51,11 @@ struct state {
 	uint32_t flag_cnt;
 	uint32_t flag_bytes; /* what they may take when encoded */
 	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
+	struct life life;
+	struct contacts contacts;
 	struct history_head history;
 	struct episode episode; /* the one that goes on, in figures */
+	struct slice account;   /* that its own CDRs named last; kept if the policies or an episode need it; texts as the names of alerts */
 	bool changed;
 };
 

@@ -3,10 +3,11 @@
 #ifndef RINGFENCE_RULES_TURN_H
 #define RINGFENCE_RULES_TURN_H
 
+#include "rules/policy.h"
 #include "rules/state.h"
 
 struct rules_scratch {
-	struct rules_config config;
+	const struct policies *policies; /* borrowed */
 	rules_emit *emit;
 	void *ctx;
 	struct arena arena; /* of the batch: what events point at */
@@ -39,10 +40,17 @@ struct turn {
 	int64_t fired_ms;           /* timers up to then have fired: new ones come later */
 	const struct rule *trigger; /* the first rule that asks for a quarantine in this turn */
 	int64_t trigger_ms;
+	/* of a number that has a phase: */
+	const struct policy *policy;
+	bool managed;
+	uint16_t zone;
 	uint32_t episode_before; /* as the turn began */
 	struct slice by;         /* whose command this is */
+	bool say_number;         /* what a `number` event shows has changed: it is said when the turn ends */
 };
 
+/* By what a number lives. `call`: NULL if it is none. */
+void turn_find_policy(struct turn *t, const struct cdr *call);
 /* An event with everything but its own part. */
 struct event turn_event(const struct turn *t, enum event_kind kind, int64_t at_ms);
 void turn_say(struct turn *t, struct event *e);
@@ -65,10 +73,12 @@ bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
 
-/* ---- history.c: what the entries of alerts and flags look like ---- */
+/* ---- history.c: what the entries of others look like ---- */
 
 void history_alert(struct turn *t, enum event_kind kind, const struct event_alert *a, int64_t at_ms); /* raised, resolved; else nothing */
 void history_flag(struct turn *t, bool opened, const struct event_flag *f, struct slice by, struct slice note, int64_t at_ms);
+void history_violation(struct turn *t, const struct event *said, int64_t day);
+void history_again(struct turn *t, int64_t at_ms, const char *reason, struct slice detail); /* a quarantine of a number that rests */
 
 /* ---- flag.c ---- */
 
@@ -77,8 +87,8 @@ void history_flag(struct turn *t, bool opened, const struct event_flag *f, struc
 enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
 void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
 void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms);    /* of any rule: a flag of its name is closed */
-void flag_on_clear(struct turn *t, const struct event_flag *match,
-		   int64_t at_ms);                         /* those that match (state_flag_matches) are closed; match->by: whose command */
+/* Those that match (state_flag_matches) are closed; match->by: whose command it is. */
+void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms);
 const struct event_flag *flags_copy(const struct turn *t); /* the open flags, for an event */
 
 /* ---- limit.c ---- */
@@ -88,10 +98,47 @@ bool limit_takes(struct rules_limits *l, const struct rule *r, int64_t at_ms);
 
 /* ---- phase.c: one function per thing that happens to a number ---- */
 
+/* What an event or the history says of its ground. */
+struct ground {
+	const char *reason;
+	struct slice detail;
+	uint64_t fingerprint; /* of the rule, if one did it */
+};
+void phase_change(struct turn *t, enum phase to, int64_t at_ms, struct ground g);
 void phase_on_trigger(struct turn *t); /* the rule in t->trigger fired */
 bool phase_on_quarantine(struct turn *t, struct slice note);
 bool phase_on_release(struct turn *t, struct slice note);
-void phase_on_end(struct turn *t); /* until_ms is reached */
+void phase_on_first_call(struct turn *t, int64_t start_ms); /* of a number that was never heard of: it may age */
+void phase_on_end(struct turn *t);                          /* until_ms is reached */
+/* Of a local day: those of aging rise with the days. */
+struct event_caps phase_caps(const struct turn *t, enum phase p, int64_t day);
 void phase_describe(const struct turn *t, struct event *out);
+void phase_turn_end(struct turn *t); /* the `number` event, if something that it shows has changed */
+
+/* ---- judge.c: a call against the policy of its phase ---- */
+
+struct judged { /* what is broken, and when */
+	enum violation what;
+	int64_t at_ms;
+	struct life_day *day;
+	enum phase phase; /* whose policy it is */
+	bool before;      /* that phase has ended */
+	struct value limit, value;
+};
+void judge_call(struct turn *t, const struct cdr *call);
+void judge_breach(struct turn *t, const struct judged *j);
+struct slice judge_day_text(struct turn *t, int64_t day);
+int64_t judge_local_day(const struct turn *t, int64_t ms);
+int64_t judge_day_begin_ms(const struct turn *t, int64_t day); /* the first moment of a local day */
+bool judge_is_known(const struct turn *t, struct slice called, uint64_t packed);
+bool judge_is_apart(const struct turn *t, const struct slice *called, size_t n); /* emergency and test numbers: under any of these names */
+
+/* ---- days.c: ends of days and of blocks ---- */
+
+bool day_end_due(const struct turn *t, int64_t due_ms);
+void day_on_end(struct turn *t, int64_t due_ms);
+bool block_end_due(const struct turn *t, int64_t due_ms);
+void block_on_end(struct turn *t);
+void advise(struct turn *t, const char *topic, struct slice detail_json, int64_t at_ms);
 
 #endif

@@ -23,7 +23,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define EXTRA 40               /* calls, or answered calls, of an unremarkable number */
+#define EXTRA 50               /* calls, or answered calls, of an unremarkable number */
 #define ONE INT64_C(1000000)   /* a share of 1; all points of a row */
 #define POINT (ONE / 100)      /* of a row */
 #define FULL (100 * ONE)       /* of a part: points times weights */
@@ -69,15 +69,15 @@ static const struct row rows[] = {
 	 "invalid_ratio[\"31d\"]", "calls went to numbers that do not exist"},
 	{HEALTH_CONNECTION, ROW_SHARE, 20, COUNT_CANCELLED, COUNT_CALLS, 100000, 2, {AT(0.10, 100), AT(0.30, 0)},
 	 "cancel_ratio[\"31d\"]", "calls were cancelled while it rang"},
-	{HEALTH_ENGAGEMENT, ROW_SHARE, 20, COUNT_SHORT6, COUNT_ANSWERED, 50000, 2, {AT(0.05, 100), AT(0.25, 0)},
+	{HEALTH_ENGAGEMENT, ROW_SHARE, 22, COUNT_SHORT6, COUNT_ANSWERED, 50000, 2, {AT(0.05, 100), AT(0.25, 0)},
 	 "short6_ratio[\"31d\"]", "answered calls lasted 6 s or less"},
 	{HEALTH_ENGAGEMENT, ROW_SHARE, 15, COUNT_SHORT10, COUNT_ANSWERED, 150000, 2, {AT(0.15, 100), AT(0.45, 0)},
 	 "short10_ratio[\"31d\"]", "answered calls lasted less than 10 s"},
-	{HEALTH_ENGAGEMENT, ROW_AVG_TALK, 25, COUNT_ANSWERED, 0, 37500, 2, {{15000, 0}, {60000, 100}},
+	{HEALTH_ENGAGEMENT, ROW_AVG_TALK, 28, COUNT_ANSWERED, 0, 37500, 2, {{15000, 0}, {60000, 100}},
 	 "avg_talk_s[\"31d\"]", "answered calls, talk time on average"},
-	{HEALTH_ENGAGEMENT, ROW_SHARE, 25, COUNT_LONG60, COUNT_ANSWERED, 200000, 2, {AT(0.05, 0), AT(0.40, 100)},
+	{HEALTH_ENGAGEMENT, ROW_SHARE, 27, COUNT_LONG60, COUNT_ANSWERED, 200000, 2, {AT(0.05, 0), AT(0.40, 100)},
 	 "long60_ratio[\"31d\"]", "answered calls lasted a minute or more"},
-	{HEALTH_ENGAGEMENT, ROW_SHARE, 15, COUNT_CALLEES, COUNT_CALLS, 600000, 2, {AT(0.50, 100), AT(1.00, 0)},
+	{HEALTH_ENGAGEMENT, ROW_SHARE, 8, COUNT_CALLEES, COUNT_CALLS, 600000, 2, {AT(0.50, 100), AT(1.00, 0)},
 	 "callee_ratio[\"31d\"]", "different numbers called, by calls: nobody is called twice"},
 	{HEALTH_SENTIMENT, ROW_COUNT, 45, COUNT_FLAGS, 0, 0, 4, {{0, 100}, {1, 60}, {3, 20}, {5, 0}},
 	 "flags[\"31d\"]", "flags and complaints"},
@@ -227,7 +227,7 @@ static void tell_words(const struct row *r, const struct health_facts *h, struct
 
 static double health_points(const struct row *r, int64_t of_part)
 {
-	return (double)(part_weight[r->part] * of_part) / 100.0 / (double)ONE;
+	return (double)(part_weight[r->part] * of_part / ONE) / 100.0; /* in hundredths */
 }
 
 static void tell(const struct row *r, const struct health_facts *h, const struct sums *s, struct health_reason *out)

@@ -88,26 +88,33 @@ static void put_time(struct buf *out, int64_t *ms, int64_t t)
 
 static void put_bytes(struct buf *out, uint64_t v, uint32_t n)
 {
-	uint8_t *p = buf_reserve(out, 8);
-	for (uint32_t i = 0; i < 8; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
+	put_u64(buf_reserve(out, 8), v);
 	out->len += n;
 }
 
 #define NUMBER_BYTES 7
+#define CALL_BYTES_MAX 64
 
+/* The bulk of what is written. */
 static void put_call(const struct calls *h, const struct call *c, int64_t *ms, struct buf *out)
 {
-	put_time(out, ms, calls_end_ms(h, c));
-	put_bytes(out, c->callee, NUMBER_BYTES);
-	buf_put_u32(out, c->id_hash);
-	buf_put_varint(out, c->flags & COUNTS_MASK);
+	static_assert(5 * VARINT_MAX + NUMBER_BYTES + 4 <= CALL_BYTES_MAX, "room for all parts but the caller");
+	uint8_t *from = buf_reserve(out, CALL_BYTES_MAX + 8), *p = from;
+	int64_t end_ms = calls_end_ms(h, c);
+	p = put_varint(p, zigzag(end_ms - *ms));
+	*ms = end_ms;
+	put_u64(p, c->callee);
+	put_u64(p + NUMBER_BYTES, c->id_hash);
+	p = put_varint(p + NUMBER_BYTES + 4, c->flags & COUNTS_MASK);
 	if (c->flags & 1 << COUNT_ANSWERED)
-		buf_put_varint(out, c->talk_ms);
-	buf_put_zigzag(out, call_lasted_ms(c));
-	buf_put_varint(out, c->region);
-	if (h->has_callers)
-		put_bytes(out, calls_callers((struct calls *)(uintptr_t)h)[c - h->call], NUMBER_BYTES);
+		p = put_varint(p, c->talk_ms);
+	p = put_varint(p, zigzag(call_lasted_ms(c)));
+	p = put_varint(p, c->region);
+	if (h->has_callers) {
+		put_u64(p, calls_callers((struct calls *)(uintptr_t)h)[c - h->call]);
+		p += NUMBER_BYTES;
+	}
+	out->len += (size_t)(p - from);
 }
 
 /* Bits of a piece's mask behind those of the counters that are not 0. */
@@ -274,6 +281,44 @@ void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *
 		break;
 	}
 	assert(false);
+}
+
+/* Calls received and not in pieces: the bulk of what blocks of called numbers write. */
+static void put_received_calls(const struct received *in, uint32_t from, uint32_t to, int64_t *ms, struct buf *out)
+{
+	uint8_t *begin = buf_reserve(out, (size_t)(to - from) * (VARINT_MAX + 8)), *p = begin;
+	int64_t before = *ms;
+	for (uint32_t i = from; i < to; i++) {
+		int64_t t = in->base_ms + in->call[i].ms;
+		p = put_varint(p, zigzag(t - before));
+		put_u64(p, in->call[i].party);
+		p += 8;
+		before = t;
+	}
+	*ms = before;
+	out->len += (size_t)(p - begin);
+}
+
+void items_put_all(const struct items *it, enum stream stream, struct buf *out)
+{
+	const struct calls *h = it->s->history;
+	const struct received *in = it->s->received;
+	const uint32_t n = it->cnt[stream];
+	uint32_t i = 0;
+	int64_t ms = 0;
+	if (stream == STREAM_CALLS) {
+		for (; i < it->made_pieces; i++)
+			items_put(it, stream, i, &ms, out);
+		for (; i < n; i++)
+			put_call(h, &h->call[h->from + i - it->made_pieces], &ms, out);
+	} else if (stream == STREAM_RECEIVED) {
+		for (; i < it->received_pieces; i++)
+			items_put(it, stream, i, &ms, out);
+		put_received_calls(in, 0, n - i, &ms, out);
+	} else {
+		for (; i < n; i++)
+			items_put(it, stream, i, &ms, out);
+	}
 }
 
 uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i)

@@ -40,10 +40,12 @@ struct items {
 };
 
 void items_open(struct items *it, const struct subject *s);
-/* Appends item i. `*ms` is the time that it is told from: 0 before the first item of a page. */
 /* Where the item's page is kept, or NULL: flags, state and order have none. */
 uint8_t *items_page(const struct items *it, enum stream stream, uint32_t i);
+/* Appends item i. `*ms` is the time that it is told from: 0 before the first item of a page. */
 void items_put(const struct items *it, enum stream stream, uint32_t i, int64_t *ms, struct buf *out);
+/* Appends all items of a stream, as one page: items_put() of each, faster. */
+void items_put_all(const struct items *it, enum stream stream, struct buf *out);
 
 /* A subject that is being read. The head comes first and says how many items of each stream there are. */
 struct items_in {

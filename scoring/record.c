@@ -20,11 +20,9 @@ enum form { FORM_WHOLE = 1, FORM_BLOCKS };
 /* A run of items of one stream: stream (1 byte), number of items (varint), the items. */
 static void put_run(const struct items *it, enum stream stream, struct buf *out)
 {
-	int64_t ms = 0;
 	buf_put_u8(out, (uint8_t)stream);
 	buf_put_varint(out, it->cnt[stream]);
-	for (uint32_t i = 0; i < it->cnt[stream]; i++)
-		items_put(it, stream, i, &ms, out);
+	items_put_all(it, stream, out);
 }
 
 void record_encode(const struct subject *s, struct buf *out)
@@ -111,9 +109,10 @@ static bool store_small(struct subject *s, struct buf *out, struct record_put *p
 		out->len = from;
 		return false;
 	}
+	bool was_large = s->image && s->image->stored;
 	image_free(s->image);
 	s->image = NULL;
-	*put = (struct record_put){.value = {NULL, (uint32_t)(out->len - from)}};
+	*put = (struct record_put){.value = {NULL, (uint32_t)(out->len - from)}, .was_large = was_large};
 	return true;
 }
 
@@ -134,17 +133,20 @@ static void coarsen(struct subject *s)
 
 void record_store(struct table *t, struct subject *s, struct buf *out, uint16_t *block_room, struct record_put *put)
 {
-	int64_t before = subject_heap_bytes(s);
+	int64_t before = image_bytes(s->image), coarser = 0;
 	if (!may_be_small(s) || !store_small(s, out, put)) {
 		uint16_t n;
-		while (!blocks_encode(s, block_room, &n))
+		while (!blocks_encode(s, block_room, &n)) {
+			int64_t heap = subject_heap_bytes(s);
 			coarsen(s);
-		*put = (struct record_put){.value = slice_make(s->image->bytes, s->image->blocks * BLOCK_BYTES)};
+			coarser += subject_heap_bytes(s) - heap;
+		}
+		*put = (struct record_put){.value = slice_make(s->image->bytes, s->image->blocks * BLOCK_BYTES), .large = true};
 		if (s->image->stored) {
 			put->blocks = block_room;
 			put->block_cnt = n;
 		}
 		s->image->stored = true;
 	}
-	table_account(t, subject_heap_bytes(s) - before);
+	table_account(t, image_bytes(s->image) - before + coarser);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define HOPS_MAX 5 /* MOVED answers followed in a row */
 
@@ -208,14 +209,20 @@ enum err redis_answer(redisContext *c, const char *doing, redisReply **out, stru
 	return answer_or(c, doing, ERR_STATE, out, why);
 }
 
+/* Not through hiredis, which copies all of it into a buffer that grows anew each time: a commit is a megabyte. Its own output buffer stays empty. */
 enum err redis_send(redisContext *c, const struct buf *out, struct err_text *why)
 {
-	int done = 0;
-	if (redisAppendFormattedCommand(c, (const char *)out->data, out->len) != REDIS_OK)
-		return gone(c, "sending", why);
-	while (!done)
-		if (redisBufferWrite(c, &done) != REDIS_OK)
+	for (size_t at = 0; at < out->len;) {
+		ssize_t n = send(c->fd, out->data + at, out->len - at, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			c->err = REDIS_ERR_IO;
+			snprintf(c->errstr, sizeof c->errstr, "%s", strerror(errno));
 			return gone(c, "sending", why);
+		}
+		at += (size_t)n;
+	}
 	return ERR_OK;
 }
 

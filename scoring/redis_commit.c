@@ -2,6 +2,7 @@
 #include "scoring/redis_commit.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,8 +12,6 @@ struct day_move {
 	int32_t day;
 	uint32_t at; /* in the commit's days */
 };
-
-/* ---- words ---- */
 
 const char redis_space_prefix[][3] = {[SPACE_RECORD] = "n:", [SPACE_HISTORY] = "h:", [SPACE_SEEN] = "s:"};
 
@@ -36,8 +35,61 @@ void redis_word_value_key(struct redis_writer *w, const struct store_key *k)
 void redis_word_day_key(struct redis_writer *w, int32_t day)
 {
 	char text[24];
+	int n = snprintf(text, sizeof text, "ends:%d", day);
+	redis_word_key(w, slice_make(text, (size_t)n));
+}
+
+void redis_word_old_day_key(struct redis_writer *w, int32_t day)
+{
+	char text[24];
 	int n = snprintf(text, sizeof text, "day:%d", day);
 	redis_word_key(w, slice_make(text, (size_t)n));
+}
+
+void redis_word_bucket_key(struct redis_writer *w, uint32_t bucket)
+{
+	char text[24];
+	int n = snprintf(text, sizeof text, "r:%u", (unsigned)bucket);
+	redis_word_key(w, slice_make(text, (size_t)n));
+}
+
+/* ---- buckets ---- */
+
+static uint8_t bucket_of(struct slice key)
+{
+	return (uint8_t)(hash64(key.p, key.len, 0) % REDIS_BUCKETS);
+}
+
+void redis_sort_begin(struct redis_writer *w, size_t n)
+{
+	GROW(w->bucket, w->bucket_cap, n + 1);
+	GROW(w->order, w->order_cap, n + 1);
+	w->sorted = 0;
+	memset(w->first, 0, sizeof w->first);
+}
+
+void redis_sort_add(struct redis_writer *w, size_t i, struct slice key)
+{
+	w->bucket[i] = bucket_of(key);
+	w->first[w->bucket[i] + 1]++;
+	w->sorted++;
+}
+
+void redis_sort_skip(struct redis_writer *w, size_t i)
+{
+	w->bucket[i] = REDIS_BUCKETS;
+}
+
+void redis_sort_end(struct redis_writer *w, size_t n)
+{
+	uint32_t at[REDIS_BUCKETS];
+	for (uint32_t b = 0; b < REDIS_BUCKETS; b++) {
+		w->first[b + 1] += w->first[b];
+		at[b] = w->first[b];
+	}
+	for (size_t i = 0; i < n && w->sorted; i++)
+		if (w->bucket[i] != REDIS_BUCKETS)
+			w->order[at[w->bucket[i]]++] = (uint32_t)i;
 }
 
 void redis_word_unsigned(struct redis_writer *w, uint64_t v)
@@ -60,16 +112,41 @@ size_t redis_chunk(size_t left)
 	return left < REDIS_CHUNK ? left : REDIS_CHUNK;
 }
 
-static void put_whole(struct redis_writer *w, const struct store_commit *c, size_t cnt)
+/* ---- values ---- */
+
+static bool is_record(const struct store_put *p)
+{
+	return p->at.space == SPACE_RECORD;
+}
+
+/* Stands in a hash: small, or the mark of a large one. */
+static bool goes_to_bucket(const struct store_put *p)
+{
+	return is_record(p) && p->value.len && !p->blocks;
+}
+
+static bool goes_to_string(const struct store_put *p)
+{
+	return p->value.len && !p->blocks && (!is_record(p) || p->large);
+}
+
+static bool leaves_string(const struct redis_writer *w, const struct store_put *p)
+{
+	if (!p->value.len)
+		return true;
+	return goes_to_bucket(p) && !p->large && (p->was_large || w->mixed);
+}
+
+static void put_strings(struct redis_writer *w, const struct store_commit *c, size_t cnt)
 {
 	size_t left = 0;
 	for (size_t i = 0; i < c->put_cnt && cnt; i++) {
 		const struct store_put *p = &c->puts[i];
-		if (!p->value.len || p->blocks)
+		if (!goes_to_string(p))
 			continue;
 		if (!left) {
 			left = redis_chunk(cnt);
-			command(w, 1 + 2 * left, "MSET of records");
+			command(w, 1 + 2 * left, "MSET of values");
 			resp_name(&w->out, "MSET");
 		}
 		redis_word_value_key(w, &p->at);
@@ -83,17 +160,47 @@ static void put_deletes(struct redis_writer *w, const struct store_commit *c, si
 {
 	size_t left = 0;
 	for (size_t i = 0; i < c->put_cnt && cnt; i++) {
-		if (c->puts[i].value.len)
+		if (!leaves_string(w, &c->puts[i]))
 			continue;
 		if (!left) {
 			left = redis_chunk(cnt);
-			command(w, 1 + left, "DEL of records");
+			command(w, 1 + left, "DEL of values");
 			resp_name(&w->out, "DEL");
 		}
 		redis_word_value_key(w, &c->puts[i].at);
 		left--;
 		cnt--;
 	}
+}
+
+/* HSET of what goes to the buckets, or HDEL of the records that go: one command a bucket. */
+static void put_buckets(struct redis_writer *w, const struct store_commit *c, bool set)
+{
+	redis_sort_begin(w, c->put_cnt);
+	for (size_t i = 0; i < c->put_cnt; i++) {
+		const struct store_put *p = &c->puts[i];
+		if (set ? goes_to_bucket(p) : is_record(p) && !p->value.len)
+			redis_sort_add(w, i, p->at.key);
+		else
+			redis_sort_skip(w, i);
+	}
+	redis_sort_end(w, c->put_cnt);
+	for (uint32_t b = 0; b < REDIS_BUCKETS; b++)
+		for (size_t i = w->first[b], n; i < w->first[b + 1]; i += n) {
+			n = redis_chunk(w->first[b + 1] - i);
+			command(w, 2 + (set ? 2 : 1) * n, set ? "HSET of records" : "HDEL of records");
+			if (set)
+				resp_name(&w->out, "HSET");
+			else
+				resp_name(&w->out, "HDEL");
+			redis_word_bucket_key(w, b);
+			for (size_t k = i; k < i + n; k++) {
+				const struct store_put *p = &c->puts[w->order[k]];
+				resp_word(&w->out, p->at.key.p, p->at.key.len);
+				if (set)
+					resp_word(&w->out, p->value.p, p->large ? 0 : p->value.len);
+			}
+		}
 }
 
 /* Blocks that follow each other go out as one range. */
@@ -116,16 +223,24 @@ static void put_blocks(struct redis_writer *w, const struct store_put *p)
 
 static void put_puts(struct redis_writer *w, const struct store_commit *c)
 {
-	size_t whole = 0, deletes = 0;
+	size_t strings = 0, blocks = 0, small = 0, leave = 0, gone = 0;
 	for (size_t i = 0; i < c->put_cnt; i++) {
-		whole += c->puts[i].value.len && !c->puts[i].blocks;
-		deletes += c->puts[i].value.len == 0;
+		const struct store_put *p = &c->puts[i];
+		strings += goes_to_string(p);
+		blocks += p->value.len && p->blocks;
+		small += goes_to_bucket(p);
+		leave += leaves_string(w, p);
+		gone += is_record(p) && !p->value.len;
 	}
-	put_whole(w, c, whole);
-	for (size_t i = 0; i < c->put_cnt && whole + deletes < c->put_cnt; i++)
+	put_strings(w, c, strings);
+	for (size_t i = 0; i < c->put_cnt && blocks; i++)
 		if (c->puts[i].value.len && c->puts[i].blocks)
 			put_blocks(w, &c->puts[i]);
-	put_deletes(w, c, deletes);
+	if (small)
+		put_buckets(w, c, true);
+	if (gone)
+		put_buckets(w, c, false);
+	put_deletes(w, c, leave);
 }
 
 static void put_appends(struct redis_writer *w, const struct store_commit *c)
@@ -195,7 +310,42 @@ static int by_day(const void *a, const void *b)
 	return x->day != y->day ? (x->day > y->day) - (x->day < y->day) : (x->at > y->at) - (x->at < y->at);
 }
 
-/* One SREM or SADD for all subjects of a day: their moves sorted by that day. */
+/* A word that begins a command on one day's list for the next `n` of the sorted moves. */
+static void day_moves(struct redis_writer *w, const struct store_commit *c, size_t at, size_t n)
+{
+	for (size_t k = at; k < at + n; k++) {
+		struct slice key = c->days[w->moves[k].at].key;
+		resp_word(&w->out, key.p, key.len);
+	}
+}
+
+/* What a sweep took: it stands near the head of its list, or in a set of the first layout. */
+static void leave_day(struct redis_writer *w, const struct store_commit *c, size_t at, size_t n)
+{
+	for (size_t k = at; k < at + n; k++) {
+		command(w, 4, "LREM of a day");
+		resp_name(&w->out, "LREM");
+		redis_word_day_key(w, w->moves[k].day);
+		resp_name(&w->out, "1");
+		day_moves(w, c, k, 1);
+	}
+	if (!w->mixed)
+		return;
+	command(w, 2 + n, "SREM of a day");
+	resp_name(&w->out, "SREM");
+	redis_word_old_day_key(w, w->moves[at].day);
+	day_moves(w, c, at, n);
+}
+
+static void join_day(struct redis_writer *w, const struct store_commit *c, size_t at, size_t n)
+{
+	command(w, 2 + n, "RPUSH of a day");
+	resp_name(&w->out, "RPUSH");
+	redis_word_day_key(w, w->moves[at].day);
+	day_moves(w, c, at, n);
+}
+
+/* By day: one command for all subjects that join its list. */
 static void put_days(struct redis_writer *w, const struct store_commit *c, bool add)
 {
 	size_t cnt = 0;
@@ -210,14 +360,10 @@ static void put_days(struct redis_writer *w, const struct store_commit *c, bool 
 	for (size_t i = 0, n; i < cnt; i += n) {
 		for (n = 1; i + n < cnt && n < REDIS_CHUNK && w->moves[i + n].day == w->moves[i].day;)
 			n++;
-		command(w, 2 + n, add ? "SADD of a day" : "SREM of a day");
 		if (add)
-			resp_name(&w->out, "SADD");
+			join_day(w, c, i, n);
 		else
-			resp_name(&w->out, "SREM");
-		redis_word_day_key(w, w->moves[i].day);
-		for (size_t k = i; k < i + n; k++)
-			resp_word(&w->out, c->days[w->moves[k].at].key.p, c->days[w->moves[k].at].key.len);
+			leave_day(w, c, i, n);
 	}
 }
 
@@ -231,6 +377,12 @@ void redis_write_commit(struct redis_writer *w, const struct store_commit *c)
 	resp_name(&w->out, "SET");
 	redis_word_key(w, SLICE_LIT("meta"));
 	resp_word(&w->out, c->meta.p, c->meta.len);
+	if (w->fresh) {
+		command(w, 3, "SET of the layout");
+		resp_name(&w->out, "SET");
+		redis_word_key(w, SLICE_LIT("layout"));
+		resp_name(&w->out, REDIS_LAYOUT);
+	}
 	put_puts(w, c);
 	put_appends(w, c);
 	put_outbox(w, c);

@@ -33,7 +33,6 @@ struct subject {
 	uint64_t sequence; /* of its last event; a new record starts at since_ms */
 	uint8_t *state;    /* the rules stage's section; owned by the table; NULL if empty */
 	uint32_t state_len;
-	int32_t listed_day; /* the day's list that its stored record stands in, in memory only; -1: none */
 	/* scoring's own */
 	int32_t first_day;         /* UTC day first seen, from before this record; -1: this record is the first */
 	struct calls *history;     /* NULL before the first call made */
@@ -41,10 +40,12 @@ struct subject {
 	struct marks *marks;       /* NULL before the first */
 	struct image *image;       /* NULL unless its record was stored in blocks */
 	uint64_t key_hash;
+	bool listed;        /* of the pipeline, in memory only: its stored record stands in the list of a day */
 	bool dirty, recent; /* changed in this cycle; found since the eviction hand passed */
 	uint8_t kind;       /* enum subject_kind */
 	uint8_t key_len;
-	char *key; /* owned by the table, not terminated */
+	uint32_t asked; /* of the pipeline, in memory only: the cycle in which it was looked for last */
+	char *key;      /* owned by the table, not terminated */
 };
 
 static inline struct slice subject_key(const struct subject *s)
@@ -212,6 +213,7 @@ struct record_put {
 	struct slice value;     /* the whole stored form; p == NULL: the last value.len bytes appended to `out` */
 	const uint16_t *blocks; /* NULL: all of it is to be written; else these blocks of STORE_BLOCK_BYTES changed */
 	uint16_t block_cnt;
+	bool large, was_large;
 };
 
 /* The stored form of a subject of the table. From then on it counts as stored: if the commit fails, the table has to be cleared. A small record is appended

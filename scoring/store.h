@@ -7,15 +7,18 @@
  *   values   by space and key: the record of a subject, its history, buckets of first-seen days
  *   outbox   entries by number: events decided, not yet acknowledged by their topic
  *   timer    per subject with a timer: its earliest due time
- *   day      per subject with a record: the day (UTC, since 1970) on which the record may end
+ *   day      per subject with a record: a day (UTC, since 1970), no later than the one on which the record may end, on which to look at it
  *
  * THE FENCE. A commit names the id that it expects the meta to have and is applied whole or not at all (ERR_FENCED). So a
  * process that lost its shard, or whose store was rolled back, cannot overwrite anything.
  *
  * Redis keys, tag first so that a shard stays on one node of a cluster:
  *   rf:{cdr:0}:meta                  rf:{cdr:0}:outbox (hash: number -> entry)   rf:{cdr:0}:timers (zset: subject by due ms)
- *   rf:{cdr:0}:n:+15551230000        rf:{cdr:0}:h:+15551230000 (history)         rf:{cdr:0}:s:17 (first-seen bucket)
- *   rf:{cdr:0}:day:20782 (set: subjects)
+ *   rf:{cdr:0}:r:0 to r:63 (hashes: subject -> record up to 2 KiB, empty for a larger one; by hash of the subject)
+ *   rf:{cdr:0}:n:+15551230000 (a larger record)     rf:{cdr:0}:h:+15551230000 (history)     rf:{cdr:0}:s:17 (first-seen bucket)
+ *   rf:{cdr:0}:ends:20782 (list: subjects)          rf:{cdr:0}:layout ("2")
+ * A shard without the layout key is of the first version: all records under n:, days in sets day:20782. These are read, and written anew in place of
+ * them as records change.
  *
  * BLOCKS. A long value may be written in part: the caller names the blocks of STORE_BLOCK_BYTES that changed. Redis writes them with SETRANGE; LMDB keeps one
  * key per block.
@@ -66,6 +69,8 @@ struct store_put {
 	 * block that begins behind its end is among them. */
 	const uint16_t *blocks;
 	uint16_t block_cnt;
+	bool large;     /* a later commit may name blocks of it: kept where that can be done */
+	bool was_large; /* what is stored was put with `large`, and this is not */
 };
 
 /* Bytes written into a value at a place, whatever it holds there; what it did not have before that place becomes zeros. Blind: the value is not read

@@ -20,43 +20,15 @@
  * ALTERNATIVES. Lua: a script that fails half way keeps its first half, and cost 26 to 46 % more (reference/interop.md section 15). TTLs: wall
  * time, and 64 % more. */
 #include "base/arena.h"
-#include "base/hash.h"
-#include "scoring/redis_commit.h"
+#include "scoring/redis_shard.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE 10000 /* timers in one answer */
-
-struct store {
-	struct redis_address at;
-	int64_t timeout_ms;
-	bool read_only;
-};
-
-struct store_shard {
-	struct store *store;
-	redisContext *c;
-	struct redis_writer w;
-	bool dead; /* an error was returned: answers and questions may not match any more */
-
-	bool pending; /* a commit is on its way */
-
-	/* the last read; replies stay until the next one, values point into them */
-	bool reading, watching;
-	size_t asked;
-	redisReply **replies;
-	size_t reply_cnt, reply_cap;
-	struct slice *values;
-	size_t value_cap;
-	bool has_meta;
-	uint8_t id[COMMIT_ID_BYTES];
-};
-
 /* ---- one question, one answer (outside of the cycle) ---- */
 
-static enum err fail(struct store_shard *h, enum err e)
+enum err redis_shard_fail(struct store_shard *h, enum err e)
 {
 	if (e)
 		h->dead = true;
@@ -68,7 +40,7 @@ static enum err dead(struct err_text *why)
 	return err_set(why, ERR_AWAY, "the connection to Redis failed before: the shard has to be taken again");
 }
 
-static enum err ask(struct store_shard *h, const char *doing, redisReply **out, struct err_text *why)
+enum err redis_shard_ask(struct store_shard *h, const char *doing, redisReply **out, struct err_text *why)
 {
 	*out = NULL;
 	if (h->dead)
@@ -77,15 +49,10 @@ static enum err ask(struct store_shard *h, const char *doing, redisReply **out, 
 	buf_reset(&h->w.out);
 	if (!e)
 		e = redis_answer(h->c, doing, out, why);
-	return fail(h, e);
+	return redis_shard_fail(h, e);
 }
 
-static struct slice text_of(const redisReply *r)
-{
-	return r->type == REDIS_REPLY_STRING ? slice_make(r->str, r->len) : SLICE_NONE;
-}
-
-static enum err strange(const char *doing, struct err_text *why)
+enum err redis_strange(const char *doing, struct err_text *why)
 {
 	return err_set(why, ERR_STATE, "Redis answers %s with something of another type: is it a Redis server?", doing);
 }
@@ -148,6 +115,33 @@ static void redis_store_close(struct store *s)
 	free(s);
 }
 
+/* A shard that another made between this look and our first commit fences that commit, which expected none. */
+static enum err look_at_layout(struct store_shard *h, struct err_text *why)
+{
+	redisReply *r;
+	resp_command(&h->w.out, 3);
+	resp_name(&h->w.out, "MGET");
+	redis_word_key(&h->w, SLICE_LIT("meta"));
+	redis_word_key(&h->w, SLICE_LIT("layout"));
+	enum err e = redis_shard_ask(h, "MGET of the layout", &r, why);
+	if (e)
+		return e;
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2) {
+		e = redis_strange("MGET", why);
+	} else {
+		struct slice layout = redis_text_of(r->element[1]);
+		h->w.fresh = !redis_text_of(r->element[0]).p;
+		h->w.mixed = !h->w.fresh && !layout.p;
+		if (layout.p && !slice_is(layout, REDIS_LAYOUT))
+			e = err_set(why, ERR_CORRUPT,
+				    "%.*s the state in Redis has layout " SLICE_FMT ", this program knows " REDIS_LAYOUT
+				    ": a newer version wrote it",
+				    (int)h->w.prefix.len, h->w.prefix.p, SLICE_ARG(layout));
+	}
+	freeReplyObject(r);
+	return e;
+}
+
 static enum err redis_shard_open(struct store *s, const char *topic, int32_t partition, struct store_shard **out, struct err_text *why)
 {
 	struct store_shard *h = mem_zalloc(sizeof *h);
@@ -159,7 +153,10 @@ static enum err redis_shard_open(struct store *s, const char *topic, int32_t par
 	buf_puts(&h->w.out, "meta");
 	enum err e = redis_open_for(&s->at, s->timeout_ms, buf_slice(&h->w.out), &h->c, why);
 	buf_reset(&h->w.out);
+	if (!e)
+		e = look_at_layout(h, why);
 	if (e) {
+		redisFree(h->c);
 		free(prefix);
 		buf_release(&h->w.out);
 		free(h);
@@ -186,6 +183,8 @@ static void redis_shard_close(struct store_shard *h)
 	buf_release(&h->w.out);
 	free(h->w.sent);
 	free(h->w.moves);
+	free(h->w.bucket);
+	free(h->w.order);
 	free(h->replies);
 	free(h->values);
 	free(h);
@@ -209,12 +208,13 @@ static enum err redis_commit_begin(struct store_shard *h, const struct store_com
 	assert(h->watching);
 	bool expects_none = memcmp(c->expect, no_id, COMMIT_ID_BYTES) == 0;
 	if (expects_none ? h->has_meta : !h->has_meta || memcmp(c->expect, h->id, COMMIT_ID_BYTES) != 0)
-		return fail(h, fenced(h, why));
+		return redis_shard_fail(h, fenced(h, why));
 	redis_write_commit(&h->w, c);
+	h->w.fresh = false;
 	h->watching = false;
 	enum err e = redis_send(h->c, &h->w.out, why);
 	h->pending = !e;
-	return fail(h, e);
+	return redis_shard_fail(h, e);
 }
 
 /* EXEC's own answer. `queue_words`: the first refusal while the commands were queued, or NULL. */
@@ -230,7 +230,7 @@ static enum err exec_answer(const struct store_shard *h, const redisReply *r, si
 		return redis_refused("EXEC", inner ? r->str + sizeof because - 1 : r->str, ERR_STATE, why);
 	}
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != h->w.sent_cnt)
-		return strange("EXEC", why);
+		return redis_strange("EXEC", why);
 	for (size_t i = 0; i < r->elements; i++)
 		if (r->element[i]->type == REDIS_REPLY_ERROR)
 			return err_set(
@@ -271,10 +271,58 @@ static enum err collect_commit(struct store_shard *h, struct err_text *why)
 static enum err redis_commit_end(struct store_shard *h, struct err_text *why)
 {
 	assert(!h->reading);
-	return h->pending ? fail(h, collect_commit(h, why)) : ERR_OK;
+	return h->pending ? redis_shard_fail(h, collect_commit(h, why)) : ERR_OK;
 }
 
 /* ---- read ---- */
+
+/* HMGET of the records, one command a bucket. The order stays until the answers are here. */
+static void ask_buckets(struct store_shard *h, const struct store_key *keys, size_t n)
+{
+	struct redis_writer *w = &h->w;
+	redis_sort_begin(w, n);
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].space == SPACE_RECORD)
+			redis_sort_add(w, i, keys[i].key);
+		else
+			redis_sort_skip(w, i);
+	redis_sort_end(w, n);
+	for (uint32_t b = 0; b < REDIS_BUCKETS; b++)
+		for (size_t i = w->first[b], m; i < w->first[b + 1]; i += m) {
+			m = redis_chunk(w->first[b + 1] - i);
+			resp_command(&w->out, 2 + m);
+			resp_name(&w->out, "HMGET");
+			redis_word_bucket_key(w, b);
+			for (size_t k = i; k < i + m; k++)
+				resp_word(&w->out, keys[w->order[k]].key.p, keys[w->order[k]].key.len);
+		}
+}
+
+/* Is it asked for as a key of its own? A record may be one of the first layout. */
+static bool is_string(const struct store_shard *h, const struct store_key *k)
+{
+	return k->space != SPACE_RECORD || h->w.mixed;
+}
+
+static void ask_strings(struct store_shard *h, const struct store_key *keys, size_t n)
+{
+	struct redis_writer *w = &h->w;
+	size_t cnt = 0, left = 0;
+	for (size_t i = 0; i < n; i++)
+		cnt += is_string(h, &keys[i]);
+	for (size_t i = 0; i < n && cnt; i++) {
+		if (!is_string(h, &keys[i]))
+			continue;
+		if (!left) {
+			left = redis_chunk(cnt);
+			resp_command(&w->out, 1 + left);
+			resp_name(&w->out, "MGET");
+		}
+		redis_word_value_key(w, &keys[i]);
+		left--;
+		cnt--;
+	}
+}
 
 static enum err redis_read_begin(struct store_shard *h, const struct store_key *keys, size_t n, struct err_text *why)
 {
@@ -293,17 +341,13 @@ static enum err redis_read_begin(struct store_shard *h, const struct store_key *
 	resp_command(&h->w.out, 2);
 	resp_name(&h->w.out, "GET");
 	redis_word_key(&h->w, SLICE_LIT("meta"));
-	for (size_t i = 0, m; i < n; i += m) {
-		m = redis_chunk(n - i);
-		resp_command(&h->w.out, 1 + m);
-		resp_name(&h->w.out, "MGET");
-		for (size_t k = i; k < i + m; k++)
-			redis_word_value_key(&h->w, &keys[k]);
-	}
+	ask_buckets(h, keys, n);
+	ask_strings(h, keys, n);
 	enum err e = redis_send(h->c, &h->w.out, why);
 	h->reading = !e;
 	h->asked = n;
-	return fail(h, e);
+	h->keys = keys;
+	return redis_shard_fail(h, e);
 }
 
 /* The next answer, kept until the next read. */
@@ -330,7 +374,7 @@ static enum err collect_meta(struct store_shard *h, struct store_read *out, stru
 	if (e)
 		return e;
 	h->watching = true;
-	out->meta = text_of(r);
+	out->meta = redis_text_of(r);
 	h->has_meta = out->meta.p != NULL;
 	memset(h->id, 0, sizeof h->id); /* stays so for a meta too short to have an id: no commit matches it */
 	if (h->has_meta && out->meta.len >= sizeof h->id)
@@ -338,22 +382,104 @@ static enum err collect_meta(struct store_shard *h, struct store_read *out, stru
 	return ERR_OK;
 }
 
+/* The answer to an MGET or HMGET of `n`. */
+static enum err array_answer(struct store_shard *h, const char *doing, size_t n, redisReply **out, struct err_text *why)
+{
+	enum err e = keep_answer(h, doing, out, why);
+	if (!e && ((*out)->type != REDIS_REPLY_ARRAY || (*out)->elements != n))
+		e = redis_strange(doing, why);
+	return e;
+}
+
+static enum err collect_buckets(struct store_shard *h, struct err_text *why)
+{
+	const struct redis_writer *w = &h->w;
+	for (uint32_t b = 0; b < REDIS_BUCKETS; b++)
+		for (size_t i = w->first[b], n; i < w->first[b + 1]; i += n) {
+			redisReply *r;
+			n = redis_chunk(w->first[b + 1] - i);
+			enum err e = array_answer(h, "HMGET of records", n, &r, why);
+			if (e)
+				return e;
+			for (size_t k = 0; k < n; k++)
+				h->values[w->order[i + k]] = redis_text_of(r->element[k]);
+		}
+	return ERR_OK;
+}
+
+/* Those of `want`: the next answers to MGET. */
+static enum err collect_strings(struct store_shard *h, bool want(const struct store_shard *h, size_t i), struct err_text *why)
+{
+	redisReply *r = NULL;
+	size_t cnt = 0, at = 0, n = 0;
+	for (size_t i = 0; i < h->asked; i++)
+		cnt += want(h, i);
+	for (size_t i = 0; i < h->asked && cnt; i++) {
+		if (!want(h, i))
+			continue;
+		if (at == n) {
+			at = 0;
+			n = redis_chunk(cnt);
+			enum err e = array_answer(h, "MGET of values", n, &r, why);
+			if (e)
+				return e;
+		}
+		struct slice text = redis_text_of(r->element[at++]);
+		/* a large record that is not there stays empty: it is damaged, not new */
+		if (h->keys[i].space != SPACE_RECORD || (h->values[i].len == 0 && text.p))
+			h->values[i] = text;
+		cnt--;
+	}
+	return ERR_OK;
+}
+
+static bool wants_string(const struct store_shard *h, size_t i)
+{
+	return is_string(h, &h->keys[i]);
+}
+
+/* The bucket says that it is a large one. */
+static bool wants_large(const struct store_shard *h, size_t i)
+{
+	return h->keys[i].space == SPACE_RECORD && h->values[i].p && h->values[i].len == 0;
+}
+
+/* A second round trip, where large records are among those asked for. */
+static enum err read_large(struct store_shard *h, struct err_text *why)
+{
+	struct redis_writer *w = &h->w;
+	size_t cnt = 0, left = 0;
+	buf_reset(&w->out);
+	for (size_t i = 0; i < h->asked; i++)
+		cnt += wants_large(h, i);
+	if (cnt == 0)
+		return ERR_OK;
+	for (size_t i = 0; i < h->asked && cnt; i++) {
+		if (!wants_large(h, i))
+			continue;
+		if (!left) {
+			left = redis_chunk(cnt);
+			resp_command(&w->out, 1 + left);
+			resp_name(&w->out, "MGET");
+		}
+		redis_word_value_key(w, &h->keys[i]);
+		left--;
+		cnt--;
+	}
+	enum err e = redis_send(h->c, &w->out, why);
+	return e ? e : collect_strings(h, wants_large, why);
+}
+
 static enum err collect_values(struct store_shard *h, struct store_read *out, struct err_text *why)
 {
 	GROW(h->values, h->value_cap, h->asked + 1);
-	for (size_t i = 0; i < h->asked;) {
-		redisReply *r;
-		size_t n = redis_chunk(h->asked - i);
-		enum err e = keep_answer(h, "MGET of records", &r, why);
-		if (e)
-			return e;
-		if (r->type != REDIS_REPLY_ARRAY || r->elements != n)
-			return strange("MGET", why);
-		for (size_t k = 0; k < n; k++)
-			h->values[i++] = text_of(r->element[k]);
-	}
+	enum err e = collect_buckets(h, why);
+	if (!e)
+		e = collect_strings(h, wants_string, why);
+	if (!e && !h->w.mixed)
+		e = read_large(h, why);
 	out->values = h->values;
-	return ERR_OK;
+	return e;
 }
 
 static enum err redis_read_end(struct store_shard *h, struct store_read *out, struct err_text *why)
@@ -365,218 +491,7 @@ static enum err redis_read_end(struct store_shard *h, struct store_read *out, st
 		e = collect_meta(h, out, why);
 	if (!e)
 		e = collect_values(h, out, why);
-	return fail(h, e);
-}
-
-/* ---- whole collections ---- */
-
-static int by_number(const void *a, const void *b)
-{
-	const struct store_entry *x = a, *y = b;
-	return (x->number > y->number) - (x->number < y->number);
-}
-
-/* In one answer: the pipeline's ceiling bounds it. */
-static enum err redis_outbox(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why)
-{
-	redisReply *r;
-	assert(!h->pending && !h->reading);
-	buf_reset(&h->w.out);
-	resp_command(&h->w.out, 2);
-	resp_name(&h->w.out, "HGETALL");
-	redis_word_key(&h->w, SLICE_LIT("outbox"));
-	enum err e = ask(h, "HGETALL of the outbox", &r, why);
-	if (e)
-		return e;
-	size_t n = r->elements / 2;
-	struct store_entry *entries = mem_alloc((n + 1) * sizeof *entries);
-	for (size_t i = 0; i < n; i++)
-		entries[i] = (struct store_entry){strtoull(r->element[2 * i]->str, NULL, 10), text_of(r->element[2 * i + 1])};
-	qsort(entries, n, sizeof *entries, by_number);
-	for (size_t i = 0; i < n && !e; i++)
-		e = visit(ctx, SLICE_NONE, entries[i].value, (int64_t)entries[i].number);
-	free(entries);
-	freeReplyObject(r);
-	return e;
-}
-
-/* A sorted set is in the order of (score, bytes of the member): ours. */
-static enum err redis_timers(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why)
-{
-	size_t n = PAGE;
-	enum err e = ERR_OK;
-	assert(!h->pending && !h->reading);
-	for (uint64_t at = 0; !e && n == PAGE; at += PAGE) {
-		redisReply *r;
-		buf_reset(&h->w.out);
-		resp_command(&h->w.out, 5);
-		resp_name(&h->w.out, "ZRANGE");
-		redis_word_key(&h->w, SLICE_LIT("timers"));
-		redis_word_unsigned(&h->w, at);
-		redis_word_unsigned(&h->w, at + PAGE - 1);
-		resp_name(&h->w.out, "WITHSCORES");
-		e = ask(h, "ZRANGE of timers", &r, why);
-		if (e)
-			return e;
-		n = r->elements / 2;
-		for (size_t i = 0; i < n && !e; i++)
-			e = visit(ctx, text_of(r->element[2 * i]), SLICE_NONE, (int64_t)strtod(r->element[2 * i + 1]->str, NULL));
-		freeReplyObject(r);
-	}
-	return e;
-}
-
-/* What a scan has shown: SCAN may name a key twice while Redis grows or shrinks its table. 128 bits of hash stand for a key. */
-struct seen {
-	struct hash128 *slots; /* {0, 0}: empty */
-	size_t cnt, cap;       /* cap: power of two */
-};
-
-static bool seen_add(struct seen *s, struct hash128 x)
-{
-	if (2 * (s->cnt + 1) > s->cap) {
-		struct seen bigger = {.cap = s->cap ? 2 * s->cap : 1024};
-		bigger.slots = mem_zalloc(bigger.cap * sizeof *bigger.slots);
-		for (size_t i = 0; i < s->cap; i++)
-			if (s->slots[i].hi | s->slots[i].lo)
-				seen_add(&bigger, s->slots[i]);
-		free(s->slots);
-		*s = bigger;
-	}
-	size_t i = x.lo & (s->cap - 1);
-	for (; s->slots[i].hi | s->slots[i].lo; i = (i + 1) & (s->cap - 1))
-		if (s->slots[i].hi == x.hi && s->slots[i].lo == x.lo)
-			return false;
-	s->slots[i] = x;
-	s->cnt++;
-	return true;
-}
-
-/* One page of SCAN over the shard's keys that begin with `what`; *cursor moves on, "0" at the end. */
-static enum err scan(struct store_shard *h, const char *what, char cursor[32], redisReply **out, struct err_text *why)
-{
-	struct buf pattern = {0};
-	for (uint32_t i = 0; i < h->w.prefix.len; i++) {
-		if (strchr("*?[]\\^", h->w.prefix.p[i]))
-			buf_put_u8(&pattern, '\\');
-		buf_put_u8(&pattern, (uint8_t)h->w.prefix.p[i]);
-	}
-	buf_printf(&pattern, "%s*", what);
-	buf_reset(&h->w.out);
-	resp_command(&h->w.out, 6);
-	resp_name(&h->w.out, "SCAN");
-	resp_word(&h->w.out, cursor, strlen(cursor));
-	resp_name(&h->w.out, "MATCH");
-	resp_word(&h->w.out, pattern.data, pattern.len);
-	resp_name(&h->w.out, "COUNT");
-	resp_name(&h->w.out, "1000");
-	buf_release(&pattern);
-	enum err e = ask(h, "SCAN", out, why);
-	if (e)
-		return e;
-	const redisReply *r = *out;
-	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[1]->type != REDIS_REPLY_ARRAY) {
-		freeReplyObject(*out);
-		return fail(h, strange("SCAN", why));
-	}
-	snprintf(cursor, 32, "%s", r->element[0]->str);
-	return ERR_OK;
-}
-
-/* The values of the keys that a page of SCAN named and no page before it. */
-static enum err visit_page(struct store_shard *h, const redisReply *keys, struct seen *seen, store_visit *visit, void *ctx,
-			   struct err_text *why)
-{
-	size_t n = 0;
-	redisReply *r;
-	struct redisReply **fresh = mem_alloc((keys->elements + 1) * sizeof *fresh);
-	for (size_t i = 0; i < keys->elements; i++)
-		if (seen_add(seen, hash128(keys->element[i]->str, keys->element[i]->len, 0)))
-			fresh[n++] = keys->element[i];
-	enum err e = ERR_OK;
-	if (n) {
-		buf_reset(&h->w.out);
-		resp_command(&h->w.out, 1 + n);
-		resp_name(&h->w.out, "MGET");
-		for (size_t i = 0; i < n; i++)
-			resp_word(&h->w.out, fresh[i]->str, fresh[i]->len);
-		e = ask(h, "MGET", &r, why);
-		for (size_t i = 0; !e && i < n && i < r->elements; i++) {
-			struct slice value = text_of(r->element[i]); /* absent: deleted since the SCAN */
-			uint32_t skip = h->w.prefix.len + 2;
-			if (value.p)
-				e = visit(ctx, slice_make(fresh[i]->str + skip, fresh[i]->len - skip), value, 0);
-		}
-		freeReplyObject(r);
-	}
-	free(fresh);
-	return e;
-}
-
-static enum err redis_values(struct store_shard *h, enum store_space space, store_visit *visit, void *ctx, struct err_text *why)
-{
-	char cursor[32] = "0";
-	struct seen seen = {0};
-	enum err e;
-	assert(!h->pending && !h->reading);
-	do {
-		redisReply *page;
-		e = scan(h, redis_space_prefix[space], cursor, &page, why);
-		if (e)
-			break;
-		e = visit_page(h, page->element[1], &seen, visit, ctx, why);
-		freeReplyObject(page);
-	} while (!e && strcmp(cursor, "0") != 0);
-	free(seen.slots);
-	return e;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-	return (x > y) - (x < y);
-}
-
-static enum err redis_days(struct store_shard *h, store_visit *visit, void *ctx, struct err_text *why)
-{
-	char cursor[32] = "0";
-	int32_t *days = NULL;
-	size_t cnt = 0, cap = 0;
-	enum err e;
-	assert(!h->pending && !h->reading);
-	do {
-		redisReply *page;
-		e = scan(h, "day:", cursor, &page, why);
-		if (e)
-			break;
-		GROW(days, cap, cnt + page->element[1]->elements);
-		for (size_t i = 0; i < page->element[1]->elements; i++)
-			days[cnt++] = (int32_t)strtol(page->element[1]->element[i]->str + h->w.prefix.len + 4, NULL, 10);
-		freeReplyObject(page);
-	} while (strcmp(cursor, "0") != 0);
-	if (!e && cnt > 1)
-		qsort(days, cnt, sizeof *days, by_value);
-	for (size_t i = 0; i < cnt && !e; i++)
-		if (i == 0 || days[i] != days[i - 1])
-			e = visit(ctx, SLICE_NONE, SLICE_NONE, days[i]);
-	free(days);
-	return e;
-}
-
-static enum err redis_day(struct store_shard *h, int32_t day, size_t max, store_visit *visit, void *ctx, struct err_text *why)
-{
-	redisReply *r;
-	assert(!h->pending && !h->reading);
-	buf_reset(&h->w.out);
-	resp_command(&h->w.out, 3);
-	resp_name(&h->w.out, "SRANDMEMBER");
-	redis_word_day_key(&h->w, day);
-	redis_word_unsigned(&h->w, max);
-	enum err e = ask(h, "SRANDMEMBER of a day", &r, why);
-	for (size_t i = 0; !e && i < r->elements; i++)
-		e = visit(ctx, text_of(r->element[i]), SLICE_NONE, day);
-	freeReplyObject(r);
-	return e;
+	return redis_shard_fail(h, e);
 }
 
 /* ---- the deployment's mark ---- */
@@ -610,7 +525,7 @@ static enum err redis_claim(struct store *s, const char *deployment, struct slic
 	if (!e) {
 		e = redis_answer(c, "GET of the deployment", &r, why);
 		if (!e)
-			*now = arena_copy(a, text_of(r));
+			*now = arena_copy(a, redis_text_of(r));
 		freeReplyObject(r);
 	}
 	redisFree(c);

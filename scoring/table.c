@@ -132,7 +132,7 @@ static struct subject *add(struct table *t, struct slice key, uint64_t hash)
 	struct cell *c = cell_of(t, key, hash);
 	assert(!c->subject);
 	struct subject *s = slab_take_fixed(t->slab, block_bytes(key.len));
-	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .listed_day = -1, .first_day = -1};
+	*s = (struct subject){.clock_ms = TIME_NONE, .first_seen_ms = TIME_NONE, .since_ms = TIME_NONE, .first_day = -1};
 	s->key = (char *)(s + 1);
 	memcpy(s->key, key.p, key.len);
 	s->key_len = (uint8_t)key.len;
@@ -202,10 +202,32 @@ void table_set_state(struct table *t, struct subject *s, const uint8_t *bytes, u
 	table_mark(t, s);
 }
 
+#define DIRTY_AHEAD 4 /* subjects: about the time that memory takes */
+
+/* A cycle changes more than the cache of a core holds: what is coded next is asked of memory. */
+static void ask_ahead(const struct table *t)
+{
+	const uint32_t at = t->dirty_at;
+	if (at + 2 * DIRTY_AHEAD < t->dirty_cnt) {
+		const struct subject *s = t->dirty[at + 2 * DIRTY_AHEAD];
+		__builtin_prefetch(s);
+		__builtin_prefetch((const char *)s + 64);
+		__builtin_prefetch((const char *)s + 128);
+	}
+	if (at + DIRTY_AHEAD < t->dirty_cnt) {
+		const struct subject *s = t->dirty[at + DIRTY_AHEAD];
+		for (uint32_t i = 0; i < 4 && s->history; i++)
+			__builtin_prefetch((const char *)s->history + 64 * i);
+		for (uint32_t i = 0; i < 2 && s->received; i++)
+			__builtin_prefetch((const char *)s->received + 64 * i);
+	}
+}
+
 bool table_next_dirty(struct table *t, struct subject **s)
 {
 	if (!*s)
 		t->dirty_at = 0;
+	ask_ahead(t);
 	*s = t->dirty_at < t->dirty_cnt ? t->dirty[t->dirty_at++] : NULL;
 	return *s != NULL;
 }
@@ -260,7 +282,7 @@ void table_renew(struct table *t, struct subject *s, int64_t since_ms, int32_t f
 	struct subject fresh = {.clock_ms = TIME_NONE,
 				.first_seen_ms = TIME_NONE,
 				.since_ms = since_ms,
-				.listed_day = s->listed_day,
+				.listed = s->listed,
 				.first_day = first_day,
 				.key_hash = s->key_hash,
 				.dirty = s->dirty,

@@ -141,7 +141,7 @@ static const char rules_text[] =
 	"- name: g\n"
 	"  rules:\n"
 	"  - {alert: never, expr: 'calls[\"1h\"] > 1000000 && callee_ratio[\"1h\"] > 0.9'}\n"
-	"  - {alert: early, expr: 'answer_ratio[\"24h\"] < 0.0001 || avg_talk_s[\"30m\"] > 1e9', action: quarantine}\n"
+	"  - {alert: early, expr: 'answer_ratio[\"24h\"] < 0.0001 || avg_talk_s[\"30m\"] > 1e9'}\n"
 	"  - {alert: gated, expr: 'country == \"1\"', when: {days: mon-sun, hours: '00:00-00:10'}, exempt: ['account:a', '+15551239999'],\n"
 	"     annotations: {summary: '{{ $number }} made calls'}}\n"
 	"  - {alert: rotation, cohort: block, expr: 'numbers[\"24h\"] >= 1000 || callee_ratio[\"1h\"] < 0.0'}\n"

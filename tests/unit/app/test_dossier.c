@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+uint16_t zone_find(struct slice iana_name); /* scoring/places.h: it has a struct place, and rules have another */
+
 #define T0 INT64_C(1740402000000) /* 2025-02-24 13:00 UTC */
 #define NOTE "<script>alert(1)</script> & \"quoted\""
 
@@ -25,6 +27,7 @@ struct made {
 	uint8_t value[HISTORY_BYTES_MAX];
 	uint32_t len;
 	struct profile profile;
+	struct policies policies;
 	struct dossier d;
 };
 
@@ -213,7 +216,7 @@ static void made_init(struct made *m)
 	m->table = table_new(0);
 	m->subject = table_add(m->table, key, hash64(key.p, key.len, 0), T0 - 200 * DAY_MS, -1);
 	assert_int_equal(rules_load(NULL, 0, &m->rules, &problems), ERR_OK);
-	m->scratch = rules_scratch_new(&(struct rules_config){.rest_ms = DAY_MS}, unheard, NULL);
+	m->scratch = rules_scratch_new(&m->policies, unheard, NULL);
 	assert_int_equal(profile_parse(slice_of(profile), "acme.yaml", &m->arena, &m->profile, &problems), ERR_OK);
 	make_calls(m);
 	make_episode(m, T0 - 230 * DAY_MS, 1);
@@ -234,7 +237,8 @@ static void made_release(struct made *m)
 static enum err gather(struct made *m, uint32_t episode, bool bare)
 {
 	struct err_text why;
-	const struct dossier_source from = {.number = SLICE_LIT("+12125550199"),
+	const struct dossier_source from = {.zone = zone_find(SLICE_LIT("America/New_York")),
+					    .number = SLICE_LIT("+12125550199"),
 					    .account = bare ? SLICE_NONE : SLICE_LIT("ACME"),
 					    .history = bare ? SLICE_NONE : slice_make(m->value, m->len),
 					    .subject = m->subject,

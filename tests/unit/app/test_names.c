@@ -84,7 +84,7 @@ static void rule_names_place_account_and_trunk_of_its_call(void **state)
 				      .poll = poll_nothing,
 				      .copy = copy_away,
 				      .ctx = &s};
-	static const struct rules_world world = {zone_find, zone_offset_s};
+	static const struct rules_world world = {.zone_find = zone_find, .zone_offset_s = zone_offset_s};
 	(void)state;
 	rules_world_set(&world);
 	arena_init(&arena, 65536);

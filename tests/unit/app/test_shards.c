@@ -89,6 +89,58 @@ static void sequence_does_not_hang_on_when_copies_come(void **state)
 	assert_true(sequence[0] > (uint64_t)T0 && sequence[0] == sequence[1] && sequence[1] == sequence[2]);
 }
 
+#define HEARD 40
+
+/* Copies of two kinds in turn, each for another subject: they are applied kind by kind. */
+static void hear(struct rig *r)
+{
+	struct relay_pack pack = {0};
+	relay_pack_begin(&pack, false, 4711, 1);
+	for (int i = 0; i < HEARD; i++) {
+		char key[32];
+		bool called = i % 2;
+		int n = snprintf(key, sizeof key, called ? "+1555123%04d" : "account:a%d", i);
+		struct copy c = {
+			.kind = called ? COPY_CALLED : COPY_ACCOUNT, .offset = i / 2, .key = slice_make(key, (size_t)n), .caller = 7};
+		c.ordinal = c.kind;
+		if (called)
+			c.event_ms = T0;
+		else
+			c.facts = (struct facts){.start_ms = T0, .end_ms = T0, .callee = 1};
+		relay_pack_add(&pack, &c);
+	}
+	shard_relay(r->shard, relay_pack_end(&pack), 100);
+	buf_release(&pack.bytes);
+}
+
+/* After each number of cycles: the position does not tell what of a message is applied, the marks of the kinds do. */
+static void message_cut_by_a_crash_counts_each_copy_once(void **state)
+{
+	(void)state;
+	for (int cycles = 0; cycles * 3 < HEARD; cycles++) {
+		struct rig r;
+		struct outlet outlet;
+		struct err_text why = {""};
+		rig_open(&r, &outlet);
+		r.set.run.changed_records = 3;
+		hear(&r);
+		for (int i = 0; i < cycles; i++)
+			assert_int_equal(pipeline_step(r.shard, (struct wall_time){0}, &why), ERR_OK);
+		assert_int_equal(shard_meta(r.shard)->counts.copies, 3 * cycles);
+		assert_true(shard_meta(r.shard)->relay_next <= 100);
+		take_again(&r, &outlet);
+		assert_int_equal(shard_meta(r.shard)->counts.copies, 3 * cycles);
+		hear(&r);
+		assert_int_equal(step(r.shard), ERR_OK);
+		assert_int_equal(shard_meta(r.shard)->counts.copies, HEARD);
+		assert_int_equal(shard_meta(r.shard)->counts.copies_again, 3 * cycles);
+		assert_int_equal(shard_meta(r.shard)->relay_next, 101);
+		assert_int_equal(subject(&r, "account:a38")->calls, 1);
+		assert_int_equal(subject_received(subject(&r, "+15551230039")), 1);
+		rig_close(&r);
+	}
+}
+
 static struct shard *taken_over;
 
 static void take_over(struct rig *r)
@@ -480,6 +532,7 @@ int main(void)
 		cmocka_unit_test(record_ends_when_its_own_shard_is_past_it),
 		cmocka_unit_test(command_after_an_old_backfill_erases_nothing),
 		cmocka_unit_test(sequence_does_not_hang_on_when_copies_come),
+		cmocka_unit_test(message_cut_by_a_crash_counts_each_copy_once),
 		cmocka_unit_test(copies_of_a_fenced_owner_are_those_of_the_next),
 		cmocka_unit_test(copies_after_a_loss_of_the_store_have_the_same_source),
 		cmocka_unit_test(copies_of_a_topic_made_anew_have_another_source),

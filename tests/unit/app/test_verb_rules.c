@@ -62,9 +62,9 @@ static void tests_of_rules_pass(void **state)
 	(void)state;
 	EXPECT(RULES("test", FILES "volume_test.yaml"), 0,
 	       "ok   " FILES "volume_test.yaml:4: a burst is warned of, then put to rest, and walks back to normal use\n"
-	       "ok   " FILES "volume_test.yaml:28: somebody who redials one party is left alone\n"
-	       "ok   " FILES "volume_test.yaml:36: short calls fire above the threshold, after ten minutes, and not below it\n"
-	       "3 tests, 13 checks: 3 passed, 0 failed\n",
+	       "ok   " FILES "volume_test.yaml:29: somebody who redials one party is left alone\n"
+	       "ok   " FILES "volume_test.yaml:37: short calls fire above the threshold, after ten minutes, and not below it\n"
+	       "3 tests, 14 checks: 3 passed, 0 failed\n",
 	       "");
 }
 

@@ -12,6 +12,7 @@
 #define T0 INT64_C(1704067200000) /* times of a drive are behind it */
 
 struct drive {
+	struct policies policies;
 	struct rules *rules;
 	struct rules_scratch *scratch;
 	int64_t calls, answered; /* the figures: ints by name, every other is 0 */
@@ -85,6 +86,11 @@ static inline void drive_heard(void *ctx, struct event *e)
 	} else if (e->kind == EVENT_CASE_STUDY) {
 		buf_printf(&d->log, " %s", drive_outcome(e->case_study.study));
 		d->study = e->case_study.study;
+	} else if (e->kind == EVENT_ADVISORY) {
+		buf_printf(&d->log, " %s", e->advisory.topic);
+	} else if (e->kind == EVENT_VIOLATION) {
+		buf_printf(&d->log, " %s of %s on " SLICE_FMT, e->violation.policy, phase_name(e->violation.phase),
+			   SLICE_ARG(e->violation.day));
 	} else {
 		drive_alert(&d->log, &e->alert);
 	}
@@ -118,19 +124,10 @@ static inline struct rules *drive_parse(const char *yaml)
 
 static inline void drive_init(struct drive *d, const char *yaml)
 {
-	static const struct rules_config policy = {.rest_ms = 30 * DAY_MS,
-						   .limited_ms = 30 * DAY_MS,
-						   .moderate_ms = 30 * DAY_MS,
-						   .limited_min = 5,
-						   .limited_max = 10,
-						   .moderate_min = 10,
-						   .moderate_max = 20,
-						   .limited_talk_s = 120,
-						   .moderate_new_share = 0.3,
-						   .hold_ms = DAY_MS};
 	*d = (struct drive){.falls_ms = TIME_NEVER, .clock_ms = TIME_NONE, .shard_ms = TIME_NONE, .due_ms = TIME_NONE};
 	d->rules = drive_parse(yaml);
-	d->scratch = rules_scratch_new(&policy, drive_heard, d);
+	policies_init(&d->policies);
+	d->scratch = rules_scratch_new(&d->policies, drive_heard, d);
 }
 
 static inline void drive_release(struct drive *d)
@@ -235,7 +232,7 @@ static inline bool drive_command(struct drive *d, int64_t at_ms, bool quarantine
 {
 	drive_until(d, at_ms);
 	struct rules_subject rs = drive_subject(d);
-	struct rules_command c = {.quarantine = quarantine, .note = slice_of(note), .time_ms = at_ms};
+	struct rules_command c = {.verb = quarantine ? RULES_QUARANTINE : RULES_RELEASE, .note = slice_of(note), .time_ms = at_ms};
 	bool applies = rules_on_command(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &c);
 	drive_after(d, &rs, "command", d->inputs++);
 	return applies;

@@ -16,7 +16,7 @@ static int32_t zone_offset_s(uint16_t zone, int64_t utc_ms)
 	return zone == 1 ? (utc_ms >= MONDAY + 60 * HOUR_MS ? 7200 : 3600) : -5 * 3600;
 }
 
-static const struct rules_world world = {zone_find, zone_offset_s};
+static const struct rules_world world = {.zone_find = zone_find, .zone_offset_s = zone_offset_s};
 
 static struct calendar calendar(const char *days, const char *hours)
 {

@@ -57,8 +57,9 @@ static void history_begins_with_the_alert_that_led_to_the_quarantine(void **stat
 	burst(&d, T0);
 	assert_history(&d, "0s alert_raised, 0s transition, 0s snapshot, 1ms alert_resolved, ");
 	drive_until(&d, T0 + 90 * D);
-	assert_history(&d,
-		       "0s alert_raised, 0s transition, 0s snapshot, 1ms alert_resolved, 30d transition, 60d transition, 90d transition, ");
+	assert_history(
+		&d, "0s alert_raised, 0s transition, 0s snapshot, 1ms alert_resolved, 30d transition, 37d advisory, 44d advisory, "
+		    "51d advisory, 58d advisory, 60d transition, 67d advisory, 74d advisory, 81d advisory, 88d advisory, 90d transition, ");
 	drive_release(&d);
 }
 
@@ -197,7 +198,7 @@ static void counters_come_from_the_entries(void **state)
 static void counters_at_their_limits_take_what_the_section_may_take(void **state)
 {
 	struct episode e;
-	struct history_head h = {UINT32_MAX, UINT32_MAX, 4032, 3, 4, UINT16_MAX};
+	struct history_head h = {UINT32_MAX, UINT32_MAX, 4032, 3, 4, UINT16_MAX, INT32_MAX};
 	struct buf b = {0};
 	(void)state;
 	memset(&e, 0xff, sizeof e);

@@ -44,7 +44,7 @@ static int32_t zone_offset_s(uint16_t zone, int64_t utc_ms)
 	return zone == 1 ? 3600 : 0;
 }
 
-static const struct rules_world world = {zone_find, zone_offset_s};
+static const struct rules_world world = {.zone_find = zone_find, .zone_offset_s = zone_offset_s};
 static const struct expr_lists lists = {NULL, list_find, list_contains};
 
 /* 2020-03-01T23:30:00Z, a Sunday */

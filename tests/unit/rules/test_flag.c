@@ -41,7 +41,7 @@ static void number_event_lists_open_flags(void **state)
 	assert_true(drive_command(&d, T0 + M, true, "q"));
 	drive_said(&d, "1m transition active > rest by command q until 30d1m #1\n1m number rest max 0 open flag Hiya/Spam Risk #1\n");
 	struct rules_subject rs = drive_subject(&d);
-	assert_true(rules_describe(d.scratch, d.rules, &rs, &e));
+	assert_true(rules_describe(d.scratch, d.rules, &rs, drive_figures(&d, T0), &e));
 	memset(d.state, 0xee, d.state_len); /* the event does not borrow from the record */
 	assert_int_equal(e.number.flag_cnt, 1);
 	assert_true(slice_is(e.number.flags[0].label, "Spam Risk") && e.number.flags[0].since_ms == T0);

@@ -246,7 +246,7 @@ static void damage_anywhere_is_found_or_harmless(void **st)
 static void the_head_is_read_as_it_was_written(void **st)
 {
 	struct buf b = {0};
-	struct history_head h = {70000, 300, 4000, 3, 4, 9}, back;
+	struct history_head h = {70000, 300, 4000, 3, 4, 9, 20000}, back;
 	(void)st;
 	history_head_encode(&h, &b);
 	assert_in_range(b.len, 1, 16);

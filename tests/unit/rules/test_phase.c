@@ -30,11 +30,19 @@ static void quarantine_walks_through_the_phases_to_active(void **state)
 	drive_until(&d, T0 + 90 * D);
 	drive_said(&d, "30d transition rest > limited by timer  until 60d #1\n"
 		       "30d number limited max 10 open #1\n"
+		       "37d advisory daily_minimum #1\n"
+		       "44d advisory daily_minimum #1\n"
+		       "51d advisory daily_minimum #1\n"
+		       "58d advisory daily_minimum #1\n"
 		       "60d transition limited > moderate by timer  until 90d #1\n"
 		       "60d number moderate max 20 open #1\n"
+		       "67d advisory daily_minimum #1\n"
+		       "74d advisory daily_minimum #1\n"
+		       "81d advisory daily_minimum #1\n"
+		       "88d advisory daily_minimum #1\n"
 		       "90d transition moderate > active by timer  until - #1\n"
-		       "90d number active (gone) max -1 open #1\n"
-		       "90d case_study recovered #1\n");
+		       "90d case_study recovered #1\n"
+		       "90d number active (gone) max -1 open #1\n");
 	assert_true(d.due_ms == TIME_NONE);
 	assert_true(d.state_len > 0); /* the episode stays in the record */
 	burst(&d, T0 + 91 * D);
@@ -70,15 +78,15 @@ static void rule_in_limited_and_in_moderate_is_a_relapse(void **state)
 	burst(&d, T0 + 35 * D);
 	drive_said(&d, "35d alert.raised Many warning enforce since 35d calls[\"1h\"]=20 #1\n"
 		       "35d transition limited > rest by rule Many until 65d #2\n"
-		       "35d number rest max 0 open Many #2\n"
 		       "35d case_study relapsed #1\n"
+		       "35d number rest max 0 open Many #2\n"
 		       "35d1ms alert.resolved Many warning enforce since 35d calls[\"1h\"]=0 #2\n");
 	drive_until(&d, T0 + 95 * D);
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + 98 * D, true, "again"));
 	drive_said(&d, "98d transition moderate > rest by command again until 128d #3\n"
-		       "98d number rest max 0 open #3\n"
-		       "98d case_study relapsed #2\n");
+		       "98d case_study relapsed #2\n"
+		       "98d number rest max 0 open #3\n");
 	drive_release(&d);
 }
 
@@ -101,8 +109,8 @@ static void alert_that_fired_before_the_episode_triggers_only_after_it_was_resol
 	drive_call(&d, T0 + 31 * D);
 	drive_said(&d, "31d alert.raised Many warning enforce since 31d calls[\"1h\"]=20 #1\n"
 		       "31d transition limited > rest by rule Many until 61d #2\n"
-		       "31d number rest max 0 open Many #2\n"
-		       "31d case_study relapsed #1\n");
+		       "31d case_study relapsed #1\n"
+		       "31d number rest max 0 open Many #2\n");
 	drive_release(&d);
 }
 
@@ -115,8 +123,9 @@ static void release_ends_the_episode_and_holds(void **state)
 	burst(&d, T0 + M);
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + D, false, "false alarm"));
-	drive_said(&d, "1d transition rest > active by command false alarm until - #1\n1d number active (gone) max -1 open #1\n"
-		       "1d case_study released #1\n");
+	drive_said(&d, "1d transition rest > active by command false alarm until - #1\n"
+		       "1d case_study released #1\n"
+		       "1d number active (gone) max -1 open #1\n");
 	assert_true(d.due_ms == TIME_NONE);
 	assert_false(drive_command(&d, T0 + D, false, "once more"));
 	burst(&d, T0 + 4 * D - 1); /* the longest window of the rule, 3 d, is longer than the policy's 24 h */
@@ -222,8 +231,8 @@ static void phase_never_begins_before_the_one_it_follows(void **state)
 	drive_call(&d, T0 + 30 * D - M);
 	drive_said(&d, "29d23h59m alert.raised Many warning enforce since 29d23h59m calls[\"1h\"]=20 #1\n"
 		       "30d transition limited > rest by rule Many until 60d #2\n"
-		       "30d number rest max 0 open Many #2\n"
-		       "30d case_study relapsed #1\n");
+		       "30d case_study relapsed #1\n"
+		       "30d number rest max 0 open Many #2\n");
 	drive_release(&d);
 }
 
@@ -235,14 +244,14 @@ static void number_is_described_and_viewed_as_it_is(void **state)
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "") "  - {alert: Also, expr: 'calls[\"1h\"] > 5'}\n"));
 	struct rules_subject rs = drive_subject(&d);
-	assert_false(rules_describe(d.scratch, d.rules, &rs, &e));
+	assert_false(rules_describe(d.scratch, d.rules, &rs, drive_figures(&d, T0), &e));
 	assert_int_equal(rules_view(d.scratch, d.rules, &rs, &v), ERR_OK);
 	assert_int_equal(v.phase, PHASE_ACTIVE);
 	assert_true(v.phase_since_ms == TIME_NONE && v.until_ms == TIME_NONE && v.due_ms == TIME_NONE);
 	d.calls = 20;
 	drive_call(&d, T0);
 	rs = drive_subject(&d);
-	assert_true(rules_describe(d.scratch, d.rules, &rs, &e));
+	assert_true(rules_describe(d.scratch, d.rules, &rs, drive_figures(&d, T0), &e));
 	assert_true(e.kind == EVENT_NUMBER && e.episode == 1 && e.number.phase == PHASE_REST && e.time_ms == T0);
 	assert_true(e.number.until_ms == T0 + 30 * D && e.number.caps.daily_max == 0 && e.number.caps.daily_min == -1);
 	assert_int_equal(rules_view(d.scratch, d.rules, &rs, &v), ERR_OK);
@@ -255,7 +264,7 @@ static void number_is_described_and_viewed_as_it_is(void **state)
 static void subject_without_phase_has_no_rules_and_no_commands(void **state)
 {
 	struct drive d;
-	struct rules_command c = {.quarantine = true, .time_ms = T0};
+	struct rules_command c = {.verb = RULES_QUARANTINE, .time_ms = T0};
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "")));
 	d.calls = 20;
@@ -273,7 +282,7 @@ static void state_that_cannot_be_read_is_left_alone(void **state)
 	struct drive d;
 	const char *kind = "none";
 	struct rules_view v;
-	struct rules_command c = {.quarantine = true, .time_ms = T0};
+	struct rules_command c = {.verb = RULES_QUARANTINE, .time_ms = T0};
 	(void)state;
 	drive_init(&d, RULES(RULE("Many", "calls", "")));
 	d.calls = 20;

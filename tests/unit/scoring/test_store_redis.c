@@ -4,29 +4,109 @@
 
 /* ---- Redis alone ---- */
 
+static void must_answer(const char *command, const char *want)
+{
+	redisContext *c = redis_wait();
+	redisReply *r = redisCommand(c, command);
+	if (want)
+		assert_string_equal(r->str ? r->str : r->elements ? r->element[0]->str : "(nothing)", want);
+	else
+		assert_true(r->type == REDIS_REPLY_NIL || (r->type == REDIS_REPLY_ARRAY && r->elements == 0));
+	freeReplyObject(r);
+	redisFree(c);
+}
+
 static void redis_keys_are_as_drawn(void **state)
 {
 	struct fixture *f = *state;
-	struct store_put p[] = {put("+15551230000", SLICE_LIT("r")), {.at = {SLICE_LIT("17"), SPACE_SEEN}, .value = SLICE_LIT("s")}};
+	struct store_put p[] = {put("+15551230000", SLICE_LIT("r")),
+				{.at = {SLICE_LIT("account:a"), SPACE_RECORD}, .value = SLICE_LIT("large"), .large = true},
+				{.at = {SLICE_LIT("17"), SPACE_SEEN}, .value = SLICE_LIT("s")}};
 	struct store_timer t = {slice_of("+15551230000"), 99};
 	struct store_day d = {slice_of("+15551230000"), -1, 20782};
 	struct store_entry o = {1, SLICE_LIT("event")};
-	const char *commands[] = {"GET rf:{cdr:0}:n:+15551230000", "GET rf:{cdr:0}:s:17", "ZSCORE rf:{cdr:0}:timers +15551230000",
-				  "SRANDMEMBER rf:{cdr:0}:day:20782", "HGET rf:{cdr:0}:outbox 1"};
-	const char *want[] = {"r", "s", "99", "+15551230000", "event"};
 	struct store_shard *h = take(f, 0);
 	OK(f,
 	   commit(f, h, 0, 1,
 		  (struct store_commit){
-			  .puts = p, .put_cnt = 2, .timers = &t, .timer_cnt = 1, .days = &d, .day_cnt = 1, .outbox = &o, .outbox_cnt = 1}));
+			  .puts = p, .put_cnt = 3, .timers = &t, .timer_cnt = 1, .days = &d, .day_cnt = 1, .outbox = &o, .outbox_cnt = 1}));
+	must_answer("HGET rf:{cdr:0}:r:45 +15551230000", "r");
+	must_answer("GET rf:{cdr:0}:n:+15551230000", NULL);
+	must_answer("HGET rf:{cdr:0}:r:13 account:a", "");
+	must_answer("GET rf:{cdr:0}:n:account:a", "large");
+	must_answer("GET rf:{cdr:0}:s:17", "s");
+	must_answer("ZSCORE rf:{cdr:0}:timers +15551230000", "99");
+	must_answer("LRANGE rf:{cdr:0}:ends:20782 0 -1", "+15551230000");
+	must_answer("HGET rf:{cdr:0}:outbox 1", "event");
+	must_answer("GET rf:{cdr:0}:layout", "2");
+	p[1] = (struct store_put){.at = p[1].at, .value = SLICE_LIT("small"), .was_large = true};
+	OK(f, commit(f, h, 1, 2, (struct store_commit){.puts = p, .put_cnt = 2}));
+	must_answer("HGET rf:{cdr:0}:r:13 account:a", "small");
+	must_answer("GET rf:{cdr:0}:n:account:a", NULL);
 	f->ops->shard_close(h);
-	redisContext *c = redis_wait();
-	for (int i = 0; i < 5; i++) {
-		redisReply *r = redisCommand(c, commands[i]);
-		assert_string_equal(r->str, want[i]);
-		freeReplyObject(r);
-	}
-	redisFree(c);
+}
+
+static void redis_state_of_the_first_layout_is_read_and_moves_on(void **state)
+{
+	struct fixture *f = *state;
+	struct buf seen = {0};
+	struct store_shard *h = take(f, 0);
+	OK(f, commit(f, h, 0, 1, (struct store_commit){0}));
+	f->ops->shard_close(h);
+	redis_do("DEL rf:{cdr:0}:layout");
+	redis_do("MSET rf:{cdr:0}:n:a one rf:{cdr:0}:n:b two rf:{cdr:0}:n:c three");
+	redis_do("SADD rf:{cdr:0}:day:300 a");
+	redis_do("SADD rf:{cdr:0}:day:301 b");
+	h = take(f, 0);
+	assert_true(slice_is(read_one(f, h, "a"), "one"));
+	assert_null(read_one(f, h, "none").p);
+	struct store_put p[] = {put("a", SLICE_LIT("1")),
+				put("b", SLICE_NONE),
+				{.at = {SLICE_LIT("d"), SPACE_RECORD}, .value = SLICE_LIT("four"), .large = true}};
+	struct store_day d[] = {{slice_of("a"), 300, 302}, {slice_of("d"), -1, 302}};
+	OK(f, f->ops->day(h, 300, 10, note, &seen, &f->why));
+	OK(f, f->ops->days(h, note, &seen, &f->why));
+	assert_noted(&seen, "a=:300 =:300 =:301 ");
+	OK(f, commit(f, h, 1, 2, (struct store_commit){.puts = p, .put_cnt = 3, .days = d, .day_cnt = 2}));
+	assert_true(slice_is(read_one(f, h, "a"), "1"));
+	assert_null(read_one(f, h, "b").p);
+	assert_true(slice_is(read_one(f, h, "c"), "three"));
+	assert_true(slice_is(read_one(f, h, "d"), "four"));
+	must_answer("GET rf:{cdr:0}:n:a", NULL);
+	f->ops->shard_close(h);
+	h = take(f, 0);
+	OK(f, f->ops->days(h, note, &seen, &f->why));
+	OK(f, f->ops->day(h, 300, 10, note, &seen, &f->why));
+	OK(f, f->ops->day(h, 301, 10, note, &seen, &f->why));
+	OK(f, f->ops->day(h, 302, 10, note, &seen, &f->why));
+	assert_noted(&seen, "=:301 =:302 b=:301 a=:302 d=:302 ");
+	OK(f, f->ops->values(h, SPACE_RECORD, note, &seen, &f->why));
+	assert_int_equal(seen.len, strlen("a=1:0 c=three:0 d=four:0 "));
+	buf_release(&seen);
+	f->ops->shard_close(h);
+}
+
+static void redis_state_of_a_newer_layout_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	OK(f, commit(f, h, 0, 1, (struct store_commit){0}));
+	f->ops->shard_close(h);
+	redis_do("SET rf:{cdr:0}:layout 3");
+	assert_int_equal(f->ops->shard_open(f->store, "cdr", 0, &h, &f->why), ERR_CORRUPT);
+	assert_null(h);
+}
+
+static void redis_large_record_that_is_gone_is_no_new_one(void **state)
+{
+	struct fixture *f = *state;
+	struct store_put p = {.at = {SLICE_LIT("a"), SPACE_RECORD}, .value = SLICE_LIT("large"), .large = true};
+	struct store_shard *h = take(f, 0);
+	OK(f, commit(f, h, 0, 1, (struct store_commit){.puts = &p, .put_cnt = 1}));
+	redis_do("DEL rf:{cdr:0}:n:a");
+	struct slice found = read_one(f, h, "a");
+	assert_true(found.p && found.len == 0); /* no record, so it is set aside */
+	f->ops->shard_close(h);
 }
 
 static void redis_that_dies_is_away_and_serves_a_new_handle(void **state)
@@ -166,6 +246,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ONE(redis_keys_are_as_drawn, redis),
+		ONE(redis_state_of_the_first_layout_is_read_and_moves_on, redis),
+		ONE(redis_state_of_a_newer_layout_is_refused, redis),
+		ONE(redis_large_record_that_is_gone_is_no_new_one, redis),
 		ONE(redis_that_dies_is_away_and_serves_a_new_handle, redis),
 		ONE(redis_that_hangs_is_away_after_the_timeout, redis),
 		ONE(redis_that_evicts_is_refused, redis),

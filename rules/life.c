@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stored forms of what life.h has.
+ *
+ *   life      flags (1 byte: 1 before, 2 first rest, 4 breach, 8 block, 16 begin), before (1 byte), times (zig-zag, the first, then behind it), block's calls and
+ *             answered, apart, days (varint); of each: day (zig-zag), flags (1 byte: 1 before, 2 open), said (1 byte), its end if open, calls, answered, fresh, shorts, talk
+ *   contacts  flags (1 byte: 1 incomplete), exact (varint, then 7 bytes each), prints (varint, then 4 bytes each, ascending)
+ *
+ * Equal values give equal bytes; any bytes decode to values that hold together or are refused. */
+#include "rules/life.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HAS_BEFORE = 1, HAS_REST = 2, HAS_BREACH = 4, HAS_BLOCK = 8, HAS_BEGIN = 16, HAS_ALL = 31 };
+enum { DAY_BEFORE = 1, DAY_OPEN = 2 };
+
+const char *violation_name(enum violation v)
+{
+	static const char *const names[] = {
+#define X(n, name) name,
+		VIOLATIONS(X)
+#undef X
+	};
+	return names[v];
+}
+
+void life_init(struct life *l)
+{
+	*l = (struct life){
+		.before_ms = TIME_NONE, .rest_first_ms = TIME_NONE, .breach_ms = TIME_NONE, .block_ms = TIME_NONE, .begin_ms = TIME_NONE};
+}
+
+bool life_is_plain(const struct life *l)
+{
+	return l->before_ms == TIME_NONE && l->rest_first_ms == TIME_NONE && l->breach_ms == TIME_NONE && l->block_ms == TIME_NONE &&
+	       l->begin_ms == TIME_NONE && l->apart == 0 && l->day_cnt == 0;
+}
+
+static uint32_t read_count(struct reader *r)
+{
+	uint64_t n = reader_varint(r);
+	if (n > UINT32_MAX)
+		r->bad = true;
+	return (uint32_t)n;
+}
+
+static int day_order(const struct life_day *a, const struct life_day *b)
+{
+	return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : b->before - a->before;
+}
+
+static void decode_day(struct reader *r, struct life_day *d)
+{
+	int64_t day = reader_zigzag(r);
+	uint8_t flags = reader_u8(r);
+	*d = (struct life_day){.day = (int32_t)day, .before = flags & DAY_BEFORE, .said = reader_u8(r)};
+	d->end_ms = flags & DAY_OPEN ? reader_zigzag(r) : TIME_NONE;
+	d->calls = read_count(r);
+	d->answered = read_count(r);
+	d->fresh = read_count(r);
+	d->shorts = read_count(r);
+	d->talk_s = read_count(r);
+	if (day < -4000000 || day > 4000000 || flags > 3 || d->said >> VIOLATION_CNT || d->answered > d->calls || d->fresh > d->calls ||
+	    d->shorts > d->answered)
+		r->bad = true;
+}
+
+static int64_t read_time(struct reader *r, bool there)
+{
+	return there ? reader_zigzag(r) : TIME_NONE;
+}
+
+void life_decode(struct reader *r, struct life *l)
+{
+	uint8_t has = reader_u8(r), before = reader_u8(r);
+	life_init(l);
+	l->before = (enum phase)before;
+	l->before_ms = read_time(r, has & HAS_BEFORE);
+	l->rest_first_ms = read_time(r, has & HAS_REST);
+	l->breach_ms = read_time(r, has & HAS_BREACH);
+	l->block_ms = read_time(r, has & HAS_BLOCK);
+	l->begin_ms = read_time(r, has & HAS_BEGIN);
+	l->block_calls = read_count(r);
+	l->block_answered = read_count(r);
+	l->apart = read_count(r);
+	uint32_t n = read_count(r);
+	if (has > HAS_ALL || before >= PHASE_CNT || (before && !(has & HAS_BEFORE)) || n > LIFE_DAYS || l->block_answered > l->block_calls)
+		r->bad = true;
+	for (; !r->bad && l->day_cnt < n; l->day_cnt++) {
+		struct life_day *d = &l->days[l->day_cnt];
+		decode_day(r, d);
+		if (l->day_cnt > 0 && day_order(d - 1, d) >= 0)
+			r->bad = true;
+	}
+	if (life_is_plain(l))
+		r->bad = true;
+}
+
+void life_encode(const struct life *l, struct buf *out)
+{
+	const int64_t times[] = {l->before_ms, l->rest_first_ms, l->breach_ms, l->block_ms, l->begin_ms};
+	int has = 0;
+	for (int i = 0; i < 5; i++)
+		has |= (times[i] != TIME_NONE) << i;
+	buf_put_u8(out, (uint8_t)has);
+	buf_put_u8(out, l->before_ms == TIME_NONE ? 0 : (uint8_t)l->before);
+	for (int i = 0; i < 5; i++)
+		if (times[i] != TIME_NONE)
+			buf_put_zigzag(out, times[i]);
+	buf_put_varint(out, l->block_calls);
+	buf_put_varint(out, l->block_answered);
+	buf_put_varint(out, l->apart);
+	buf_put_varint(out, l->day_cnt);
+	for (uint32_t i = 0; i < l->day_cnt; i++) {
+		const struct life_day *d = &l->days[i];
+		buf_put_zigzag(out, d->day);
+		buf_put_u8(out, (uint8_t)((d->before ? DAY_BEFORE : 0) | (d->end_ms != TIME_NONE ? DAY_OPEN : 0)));
+		buf_put_u8(out, d->said);
+		if (d->end_ms != TIME_NONE)
+			buf_put_zigzag(out, d->end_ms);
+		buf_put_varint(out, d->calls);
+		buf_put_varint(out, d->answered);
+		buf_put_varint(out, d->fresh);
+		buf_put_varint(out, d->shorts);
+		buf_put_varint(out, d->talk_s);
+	}
+}
+
+int64_t life_due(const struct life *l, int64_t until_ms)
+{
+	int64_t due = TIME_NONE;
+	if (l->block_ms != TIME_NONE && l->block_ms + BLOCK_MS <= until_ms)
+		due = l->block_ms + BLOCK_MS;
+	for (uint32_t i = 0; i < l->day_cnt; i++)
+		if (l->days[i].end_ms != TIME_NONE && (due == TIME_NONE || l->days[i].end_ms < due))
+			due = l->days[i].end_ms;
+	return due;
+}
+
+/* ---- contacts ---- */
+
+static uint32_t print_of(uint64_t called)
+{
+	return (uint32_t)hash64(&called, sizeof called, 0x636f6e74);
+}
+
+/* The place of a print, or where it would go. */
+static uint32_t print_place(const struct contacts *c, uint32_t print)
+{
+	uint32_t lo = 0, hi = c->print_cnt;
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+		if (c->print[mid] < print)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static uint32_t exact_place(const struct contacts *c, uint64_t called)
+{
+	uint32_t i = 0;
+	while (i < c->cnt && c->exact[i] != called)
+		i++;
+	return i;
+}
+
+bool contacts_have(const struct contacts *c, uint64_t called)
+{
+	uint32_t print = print_of(called), at = print_place(c, print);
+	return exact_place(c, called) < c->cnt || (at < c->print_cnt && c->print[at] == print);
+}
+
+static void add_print(struct contacts *c, uint64_t called)
+{
+	uint32_t print = print_of(called), at = print_place(c, print);
+	if (at < c->print_cnt && c->print[at] == print)
+		return;
+	if (c->print_cnt == CONTACT_PRINTS) {
+		c->incomplete = true;
+		return;
+	}
+	memmove(&c->print[at + 1], &c->print[at], (c->print_cnt - at) * sizeof c->print[0]);
+	c->print[at] = print;
+	c->print_cnt++;
+}
+
+void contacts_add(struct contacts *c, uint64_t called)
+{
+	uint32_t at = exact_place(c, called);
+	if (at == CONTACTS_EXACT)
+		add_print(c, c->exact[--at]);
+	else if (at == c->cnt)
+		c->cnt++;
+	memmove(&c->exact[1], &c->exact[0], at * sizeof c->exact[0]);
+	c->exact[0] = called;
+}
+
+void contacts_add_old(struct contacts *c, uint64_t called)
+{
+	if (exact_place(c, called) < c->cnt)
+		return;
+	if (c->cnt < CONTACTS_EXACT)
+		c->exact[c->cnt++] = called;
+	else
+		add_print(c, called);
+}
+
+bool contacts_remove(struct contacts *c, uint64_t called)
+{
+	uint32_t print = print_of(called), at = print_place(c, print), i = exact_place(c, called);
+	bool printed = at < c->print_cnt && c->print[at] == print, exact = i < c->cnt;
+	if (printed)
+		memmove(&c->print[at], &c->print[at + 1], (--c->print_cnt - at) * sizeof c->print[0]);
+	if (exact)
+		memmove(&c->exact[i], &c->exact[i + 1], (--c->cnt - i) * sizeof c->exact[0]);
+	return printed || exact;
+}
+
+bool contacts_are_plain(const struct contacts *c)
+{
+	return c->cnt == 0 && c->print_cnt == 0 && !c->incomplete;
+}
+
+void contacts_decode(struct reader *r, struct contacts *c)
+{
+	uint8_t flags = reader_u8(r);
+	uint32_t cnt = read_count(r);
+	c->incomplete = flags & 1;
+	c->cnt = c->print_cnt = 0;
+	if (flags > 1 || cnt > CONTACTS_EXACT)
+		r->bad = true;
+	while (!r->bad && c->cnt < cnt) {
+		uint64_t low = reader_u32(r), high = reader_u8(r);
+		high |= (uint64_t)reader_u8(r) << 8;
+		high |= (uint64_t)reader_u8(r) << 16;
+		uint64_t called = low | high << 32;
+		if (called == 0)
+			r->bad = true;
+		c->exact[c->cnt++] = called;
+	}
+	cnt = read_count(r);
+	if (cnt > CONTACT_PRINTS)
+		r->bad = true;
+	while (!r->bad && c->print_cnt < cnt) {
+		uint32_t print = reader_u32(r);
+		if (c->print_cnt > 0 && print <= c->print[c->print_cnt - 1])
+			r->bad = true;
+		c->print[c->print_cnt++] = print;
+	}
+	if (contacts_are_plain(c))
+		r->bad = true;
+}
+
+void contacts_encode(const struct contacts *c, struct buf *out)
+{
+	buf_put_u8(out, c->incomplete);
+	buf_put_varint(out, c->cnt);
+	for (uint32_t i = 0; i < c->cnt; i++) {
+		buf_put_u32(out, (uint32_t)c->exact[i]);
+		for (int shift = 32; shift < 56; shift += 8)
+			buf_put_u8(out, (uint8_t)(c->exact[i] >> shift));
+	}
+	buf_put_varint(out, c->print_cnt);
+	for (uint32_t i = 0; i < c->print_cnt; i++)
+		buf_put_u32(out, c->print[i]);
+}
