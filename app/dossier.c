@@ -100,6 +100,8 @@ static void fill_from_record(struct dossier *d)
 		if (!at || (at->told && (days[i].partly || days[i].spread > 0)))
 			continue;
 		*at = (struct dossier_day){.day = days[i].day,
+					   .judged = at->judged,
+					   .unknown = at->unknown,
 					   .calls = (int64_t)days[i].calls,
 					   .answered = (int64_t)days[i].answered,
 					   .talk_s = (int64_t)(days[i].talk_ms / 1000),
@@ -108,35 +110,27 @@ static void fill_from_record(struct dossier *d)
 	}
 }
 
-static void tell(struct dossier *d, int64_t day, const struct history_day *h, bool exact)
-{
-	struct dossier_day *at = day_at(d, day);
-	if (!at || (at->told && !exact))
-		return;
-	*at = (struct dossier_day){.day = day, .calls = h->calls, .answered = h->answered, .talk_s = h->talk_s, .told = true};
-}
-
 static void fill_from_history(struct dossier *d)
 {
-	for (uint32_t i = 0; i < d->history.cnt; i++) {
-		const struct history_entry *e = &d->history.entries[i];
-		if (e->kind == HISTORY_DAY)
-			tell(d, e->day.day, &(struct history_day){e->day.calls, e->day.answered, e->day.talk_s}, true);
-		for (uint32_t k = 0; e->kind == HISTORY_PAST_DAYS && k < e->past_days.cnt; k++)
-			tell(d, e->past_days.first + k, &e->past_days.of[k], false);
+	for (uint32_t i = 0; i < d->history.day_cnt; i++) {
+		const struct history_day *h = &d->history.days[i];
+		struct dossier_day *at = day_at(d, h->day);
+		if (at)
+			*at = (struct dossier_day){.day = h->day,
+						   .calls = h->calls,
+						   .answered = h->answered,
+						   .talk_s = h->talk_s,
+						   .judged = h->judged,
+						   .unknown = h->unknown,
+						   .told = true};
 	}
 }
 
 static int64_t first_day(const struct dossier *d, int64_t today)
 {
 	int64_t first = today - PAST_DAYS + 1;
-	for (uint32_t i = 0; i < d->history.cnt; i++) {
-		const struct history_entry *e = &d->history.entries[i];
-		if (e->kind == HISTORY_DAY && e->day.day < first)
-			first = e->day.day;
-		if (e->kind == HISTORY_PAST_DAYS && e->past_days.first < first)
-			first = e->past_days.first;
-	}
+	if (d->history.day_cnt && d->history.days[0].day < first)
+		first = d->history.days[0].day;
 	return first < today - DOSSIER_DAYS_MAX + 1 ? today - DOSSIER_DAYS_MAX + 1 : first;
 }
 

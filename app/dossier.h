@@ -17,9 +17,10 @@
 struct dossier_day {
 	int64_t day; /* local, since 1970-01-01 */
 	int64_t calls, answered, talk_s;
-	int64_t spread; /* so many calls may belong to a day beside it */
-	bool told;      /* from the history; else from the record */
-	bool partly;    /* the record does not remember its morning any more */
+	int64_t judged, unknown; /* of the history */
+	int64_t spread;          /* so many calls may belong to a day beside it */
+	bool told;               /* from the history; else from the record */
+	bool partly;             /* the record does not remember its morning any more */
 };
 
 struct dossier_region {

@@ -101,6 +101,8 @@ static void put_days(struct json *j, const struct dossier *d)
 		put_int(j, "calls", day->calls);
 		put_int(j, "answered", day->answered);
 		put_int(j, "talk_s", day->talk_s);
+		put_int(j, "judged", day->judged);
+		put_int(j, "unknown", day->unknown);
 		json_key(j, "from");
 		json_string(j, day->told ? "history" : "record");
 		if (day->spread)

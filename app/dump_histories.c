@@ -72,6 +72,11 @@ static bool write_one(struct dump_histories *d, const struct one *o, struct buf 
 	for (uint32_t i = 0; i < h.cnt; i++)
 		history_entry_write(&j, &h.entries[i]);
 	json_close(&j, ']');
+	json_key(&j, "days");
+	json_open(&j, '[');
+	for (uint32_t i = 0; i < h.day_cnt; i++)
+		history_day_write(&j, &h.days[i]);
+	json_close(&j, ']');
 	json_key(&j, "dropped");
 	json_uint(&j, h.dropped);
 	json_key(&j, "finished");

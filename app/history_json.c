@@ -45,25 +45,6 @@ static void write_figures(struct json *j, const struct history_figures *f)
 	json_close(j, '}');
 }
 
-static void write_days(struct json *j, const struct history_entry *e)
-{
-	json_open(j, '[');
-	for (uint32_t i = 0; i < e->past_days.cnt; i++) {
-		const struct history_day *d = &e->past_days.of[i];
-		json_open(j, '{');
-		json_key(j, "day");
-		write_day(j, e->past_days.first + i);
-		json_key(j, "calls");
-		json_int(j, d->calls);
-		json_key(j, "answered");
-		json_int(j, d->answered);
-		json_key(j, "talk_s");
-		json_int(j, d->talk_s);
-		json_close(j, '}');
-	}
-	json_close(j, ']');
-}
-
 static void write_field(struct json *j, const struct history_entry *e, const struct history_field *f)
 {
 	const void *at = (const char *)e + f->offset;
@@ -90,9 +71,6 @@ static void write_field(struct json *j, const struct history_entry *e, const str
 	case FIELD_FIGURES:
 		write_figures(j, at);
 		break;
-	case FIELD_DAYS:
-		write_days(j, e);
-		break;
 	}
 }
 
@@ -106,6 +84,24 @@ void history_entry_write(struct json *j, const struct history_entry *e)
 	for (uint32_t i = 0; i < history_field_cnt; i++)
 		if (history_fields[i].kind == e->kind)
 			write_field(j, e, &history_fields[i]);
+	json_close(j, '}');
+}
+
+void history_day_write(struct json *j, const struct history_day *d)
+{
+	json_open(j, '{');
+	json_key(j, "day");
+	write_day(j, d->day);
+	json_key(j, "calls");
+	json_int(j, d->calls);
+	json_key(j, "answered");
+	json_int(j, d->answered);
+	json_key(j, "talk_s");
+	json_int(j, d->talk_s);
+	json_key(j, "judged");
+	json_int(j, d->judged);
+	json_key(j, "unknown");
+	json_int(j, d->unknown);
 	json_close(j, '}');
 }
 

@@ -7,6 +7,7 @@
 
 /* {"time":"...","kind":"transition","from":"active",...}: the fields of its kind, by the table of rules/history_fields.h. */
 void history_entry_write(struct json *j, const struct history_entry *e);
+void history_day_write(struct json *j, const struct history_day *d);
 /* A finished episode: {"episode":1,"outcome":"recovered",...}; with its number in front if that is there. */
 void case_row_write(struct json *j, struct slice number, const struct case_row *r);
 double case_row_days(const struct case_row *r); /* two digits, cut off */

@@ -80,12 +80,18 @@ static void count_dispute(struct episode *e, struct slice state)
 		count(&e->answered);
 }
 
-static void count_day(struct episode *e, const struct history_entry *day)
+void episode_count_day(struct episode *e, const struct history_day *d)
 {
 	sum(&e->days, 1);
-	sum(&e->calls, day->day.calls);
-	sum(&e->picked_up, day->day.answered);
-	sum(&e->talk_s, day->day.talk_s);
+	sum(&e->calls, d->calls);
+	sum(&e->picked_up, d->answered);
+	sum(&e->talk_s, d->talk_s);
+}
+
+void episode_count_past_day(struct episode *e, const struct history_day *d)
+{
+	sum(&e->past_calls, d->calls);
+	sum(&e->past_picked_up, d->answered);
 }
 
 void episode_count(struct episode *e, const struct history_entry *what)
@@ -105,15 +111,6 @@ void episode_count(struct episode *e, const struct history_entry *what)
 		break;
 	case HISTORY_FLAG_CLEARED:
 		count(&e->flags_cleared);
-		break;
-	case HISTORY_DAY:
-		count_day(e, what);
-		break;
-	case HISTORY_PAST_DAYS:
-		for (uint32_t i = 0; i < what->past_days.cnt; i++) {
-			sum(&e->past_calls, what->past_days.of[i].calls);
-			sum(&e->past_picked_up, what->past_days.of[i].answered);
-		}
 		break;
 	case HISTORY_TRANSITION:
 	case HISTORY_ALERT_RAISED:

@@ -50,6 +50,9 @@ void episode_encode(const struct episode *e, struct buf *out);
 struct history_entry;
 /* What an entry of the history adds to the counters. */
 void episode_count(struct episode *e, const struct history_entry *what);
+struct history_day;
+void episode_count_day(struct episode *e, const struct history_day *d);      /* of the episode */
+void episode_count_past_day(struct episode *e, const struct history_day *d); /* before it */
 
 /* ---- the table of finished episodes ---- */
 

@@ -2,15 +2,17 @@
 /* The value that holds the history of a number: a ring of four segments.
  *
  *   0      table      256 bytes: finished episodes (case_study.c)
- *   256    segment 0  4,032 bytes each
- *   4288   segment 1
- *   8320   segment 2
- *   12352  segment 3  to 16,384
+ *   256    days       160 rows of 16 bytes, that of a day at its number modulo 160
+ *   2816   segment 0  3,392 bytes each
+ *   6208   segment 1
+ *   9600   segment 2
+ *   12992  segment 3  to 16,384
  *
+ *   day      day (2: since 1970), calls, answered, talk in seconds (3 each), judged (2), unknown (1), check (2); all zero: none
  *   segment  version (1 byte: 1), its number (4: segments begun before it, and itself), entries ever before it (4), entries, 00 00
  *   entry    length of what follows, check left out (2), kind (1), time (zig-zag), fields of the kind, check (4)
  *
- * DESIGN. Appending is blind: the writer knows from the record where the next entry goes and sends its bytes alone, so neither the CDR path nor a
+ * DESIGN. Days have rows of their own, so that a number with a breach and an alert a day does not push out its totals. Appending is blind: the writer knows from the record where the next entry goes and sends its bytes alone, so neither the CDR path nor a
  * commit reads a history. Each write ends with a length of 0, which the next one overwrites: a reader needs no record to find the end. An entry
  * stands in one segment; when it does not fit, the next segment begins over the oldest one, which loses up to 4 KiB of old entries at once. The
  * segment in which the present episode began is passed over, so the start of the story outlives the ring.
@@ -30,7 +32,9 @@
 
 #define HISTORY_VERSION 1
 #define TABLE_BYTES (CASE_ROWS * CASE_ROW_BYTES)
-#define SEGMENT_BYTES ((HISTORY_BYTES_MAX - TABLE_BYTES) / HISTORY_SEGMENTS)
+#define DAY_ROW_BYTES 16
+#define HEAD_BYTES (TABLE_BYTES + HISTORY_DAYS * DAY_ROW_BYTES)
+#define SEGMENT_BYTES ((HISTORY_BYTES_MAX - HEAD_BYTES) / HISTORY_SEGMENTS)
 #define SEGMENT_HEAD 9
 #define ENTRY_BYTES_MAX 1000 /* kind to fields */
 #define ENTRY_FRAME 6        /* length and check */
@@ -38,7 +42,7 @@
 #define FIGURE_TEXT_MAX 100
 #define FIXED_BYTES 80 /* what the fields of a kind that are no texts and no lists take at most */
 
-_Static_assert(TABLE_BYTES + HISTORY_SEGMENTS * SEGMENT_BYTES <= HISTORY_BYTES_MAX, "the ceiling");
+_Static_assert(HEAD_BYTES + HISTORY_SEGMENTS * SEGMENT_BYTES <= HISTORY_BYTES_MAX, "the ceiling");
 
 /* ---- the fields of each kind ---- */
 
@@ -99,14 +103,6 @@ const struct history_field history_fields[] = {
 	{HISTORY_CHECK, FIELD_TEXT, AT(check.device), "device"},
 	{HISTORY_CHECK, FIELD_TEXT, AT(check.result), "result"},
 	{HISTORY_CHECK, FIELD_TEXT, AT(check.by), "by"},
-	{HISTORY_DAY, FIELD_DAY, AT(day.day), "day"},
-	{HISTORY_DAY, FIELD_INT, AT(day.calls), "calls"},
-	{HISTORY_DAY, FIELD_INT, AT(day.answered), "answered"},
-	{HISTORY_DAY, FIELD_INT, AT(day.talk_s), "talk_s"},
-	{HISTORY_DAY, FIELD_INT, AT(day.judged), "judged"},
-	{HISTORY_DAY, FIELD_INT, AT(day.known), "known"},
-	{HISTORY_DAY, FIELD_INT, AT(day.unknown), "unknown"},
-	{HISTORY_PAST_DAYS, FIELD_DAYS, AT(past_days), "days"},
 	{HISTORY_SNAPSHOT, FIELD_INT, AT(snapshot.episode), "episode"},
 	{HISTORY_SNAPSHOT, FIELD_INT, AT(snapshot.health), "health"},
 	{HISTORY_SNAPSHOT, FIELD_INT, AT(snapshot.maturity), "maturity"},
@@ -189,23 +185,6 @@ static void put_figures(struct buf *out, size_t from, const struct history_figur
 	out->data[at] = cnt;
 }
 
-static void put_count(struct buf *out, int64_t n)
-{
-	buf_put_varint(out, n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint64_t)n);
-}
-
-static void put_days(struct buf *out, const struct history_entry *e)
-{
-	assert(e->past_days.cnt <= HISTORY_DAYS_MAX);
-	buf_put_zigzag(out, e->past_days.first);
-	buf_put_varint(out, e->past_days.cnt);
-	for (uint32_t i = 0; i < e->past_days.cnt; i++) {
-		put_count(out, e->past_days.of[i].calls);
-		put_count(out, e->past_days.of[i].answered);
-		put_count(out, e->past_days.of[i].talk_s);
-	}
-}
-
 /* The last of many long texts gets what is left. */
 static void put_text(struct buf *out, size_t from, struct slice text)
 {
@@ -241,9 +220,6 @@ static void put_field(struct buf *out, size_t from, const struct history_entry *
 	case FIELD_FIGURES:
 		put_figures(out, from, at);
 		break;
-	case FIELD_DAYS:
-		put_days(out, e);
-		break;
 	}
 }
 
@@ -253,7 +229,7 @@ void history_stage_reset(struct history_stage *s)
 {
 	buf_reset(&s->bytes);
 	buf_reset(&s->placed);
-	s->cnt = s->lost = s->write_cnt = 0;
+	s->cnt = s->lost = s->day_cnt = s->write_cnt = 0;
 	s->keep = s->has_row = false;
 }
 
@@ -295,6 +271,12 @@ void history_stage_entry(struct history_stage *s, const struct history_entry *e)
 	s->keep = s->keep || always_kept(e);
 }
 
+void history_stage_day(struct history_stage *s, const struct history_day *d)
+{
+	if (s->day_cnt < HISTORY_STAGED_DAYS)
+		s->days[s->day_cnt++] = *d;
+}
+
 void history_stage_row(struct history_stage *s, const struct case_row *row, uint32_t finished_before)
 {
 	s->has_row = true;
@@ -304,7 +286,7 @@ void history_stage_row(struct history_stage *s, const struct case_row *row, uint
 
 static uint32_t offset_of(const struct history_head *h)
 {
-	return TABLE_BYTES + (uint32_t)h->slot * SEGMENT_BYTES + h->used;
+	return HEAD_BYTES + (uint32_t)h->slot * SEGMENT_BYTES + h->used;
 }
 
 static uint32_t check_of(const void *p, size_t len, uint32_t segment)
@@ -354,6 +336,93 @@ static void place(struct history_stage *s, struct history_head *h, const struct 
 	s->writes[s->write_cnt++] = (struct history_write){offset, (uint32_t)from, (uint32_t)(out->len - from)};
 }
 
+/* ---- days ---- */
+
+static uint64_t upto(int64_t v, uint64_t most)
+{
+	return v < 0 ? 0 : (uint64_t)v > most ? most : (uint64_t)v;
+}
+
+static void put_le(uint8_t *at, uint64_t v, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		at[i] = (uint8_t)(v >> 8 * i);
+}
+
+static int64_t get_le(const uint8_t *at, int bytes)
+{
+	uint64_t v = 0;
+	for (int i = bytes - 1; i >= 0; i--)
+		v = v << 8 | at[i];
+	return (int64_t)v;
+}
+
+static uint16_t day_check(const uint8_t *row)
+{
+	return (uint16_t)(hash64(row, DAY_ROW_BYTES - 2, 0) | 1); /* never 0: a row of zeros is none */
+}
+
+static void day_encode(const struct history_day *d, uint8_t row[DAY_ROW_BYTES])
+{
+	put_le(row, upto(d->day, 0xffff), 2);
+	put_le(row + 2, upto(d->calls, 0xffffff), 3);
+	put_le(row + 5, upto(d->answered, 0xffffff), 3);
+	put_le(row + 8, upto(d->talk_s, 0xffffff), 3);
+	put_le(row + 11, upto(d->judged, 0xffff), 2);
+	put_le(row + 13, upto(d->unknown, 0xff), 1);
+	put_le(row + 14, day_check(row), 2);
+}
+
+/* Rows that follow each other go as one write. */
+static void place_day(struct history_stage *s, const struct history_day *d)
+{
+	uint8_t row[DAY_ROW_BYTES];
+	uint32_t offset = TABLE_BYTES + (uint32_t)(upto(d->day, 0xffff) % HISTORY_DAYS) * DAY_ROW_BYTES, from = (uint32_t)s->placed.len;
+	struct history_write *last = s->write_cnt ? &s->writes[s->write_cnt - 1] : NULL;
+	day_encode(d, row);
+	buf_put(&s->placed, row, sizeof row);
+	if (last && last->offset + last->len == offset && last->from + last->len == from)
+		last->len += DAY_ROW_BYTES;
+	else
+		s->writes[s->write_cnt++] = (struct history_write){offset, from, DAY_ROW_BYTES};
+}
+
+static int by_day(const void *a, const void *b)
+{
+	const struct history_day *x = a, *y = b;
+	return (x->day > y->day) - (x->day < y->day);
+}
+
+/* False: a row has a wrong check. Rows of a lap before are left out: they are older than all that are kept. */
+static bool read_rows(struct slice value, struct arena *a, struct history *out)
+{
+	struct history_day *days = arena_alloc(a, HISTORY_DAYS * sizeof *days);
+	int64_t newest = INT64_MIN;
+	uint32_t n = 0, kept = 0;
+	bool good = true;
+	for (uint32_t i = 0; i < HISTORY_DAYS && TABLE_BYTES + (i + 1) * DAY_ROW_BYTES <= value.len; i++) {
+		const uint8_t *row = (const uint8_t *)value.p + TABLE_BYTES + (size_t)i * DAY_ROW_BYTES;
+		if (get_le(row + 14, 2) == 0)
+			continue;
+		if (get_le(row + 14, 2) != day_check(row)) {
+			good = false;
+			continue;
+		}
+		days[n] = (struct history_day){get_le(row, 2),     get_le(row + 2, 3),  get_le(row + 5, 3),
+					       get_le(row + 8, 3), get_le(row + 11, 2), get_le(row + 13, 1)};
+		newest = days[n].day > newest ? days[n].day : newest;
+		n++;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (days[i].day > newest - HISTORY_DAYS)
+			days[kept++] = days[i];
+	if (kept)
+		qsort(days, kept, sizeof *days, by_day);
+	out->days = days;
+	out->day_cnt = kept;
+	return good;
+}
+
 void history_place(struct history_stage *s, struct history_head *h, bool begins)
 {
 	if (begins) {
@@ -364,6 +433,8 @@ void history_place(struct history_stage *s, struct history_head *h, bool begins)
 	for (uint32_t i = 0; i < s->cnt; i++)
 		place(s, h, &s->of[i]);
 	h->entry_cnt += s->lost;
+	for (uint32_t i = 0; i < s->day_cnt; i++)
+		place_day(s, &s->days[i]);
 	if (s->has_row) {
 		s->writes[s->write_cnt++] = (struct history_write){s->row_at, (uint32_t)s->placed.len, CASE_ROW_BYTES};
 		buf_put(&s->placed, s->row, CASE_ROW_BYTES);
@@ -428,23 +499,22 @@ void history_again(struct turn *t, int64_t at_ms, const char *reason, struct sli
 #define DAY_WAITS_MS (6 * HOUR_MS) /* a day is told so long after its end: late calls belong to it */
 
 /* What the phase judged of that day, if it is known still. */
-static void add_day(struct turn *t, const struct day_total *d)
+static void add_day(struct turn *t, const struct day_total *total)
 {
-	struct history_entry e = {.time_ms = t->now_ms,
-				  .kind = HISTORY_DAY,
-				  .day = {.day = d->day,
-					  .calls = (int64_t)d->calls,
-					  .answered = (int64_t)d->answered,
-					  .talk_s = (int64_t)(d->talk_ms / 1000)}};
+	struct history_day d = {.day = total->day,
+				.calls = (int64_t)total->calls,
+				.answered = (int64_t)total->answered,
+				.talk_s = (int64_t)(total->talk_ms / 1000)};
 	for (uint32_t i = 0; i < t->state->life.day_cnt; i++) {
 		const struct life_day *l = &t->state->life.days[i];
-		if (l->day != d->day)
-			continue;
-		e.day.judged += l->calls;
-		e.day.known += l->calls - l->fresh;
-		e.day.unknown += l->fresh;
+		if (l->day == d.day) {
+			d.judged += l->calls;
+			d.unknown += l->fresh;
+		}
 	}
-	history_add(t, &e);
+	history_stage_day(&t->s->history, &d);
+	episode_count_day(&t->state->episode, &d);
+	t->state->changed = true;
 }
 
 /* The days up to `last` that are not told yet. */
@@ -475,18 +545,20 @@ void history_tell_today(struct turn *t)
 void history_tell_past_days(struct turn *t, int64_t at_ms)
 {
 	struct day_total days[DAY_TOTALS_MAX];
-	struct history_day *of = arena_alloc(&t->s->arena, DAY_TOTALS_MAX * sizeof *of);
-	uint32_t n = figures_days(t->figures, t->zone, days), from = 0;
+	uint32_t n = figures_days(t->figures, t->zone, days);
+	int64_t told = t->state->history.told_day; /* in an episode before: as they ended, when the record knew them call by call */
 	t->state->history.told_day = (int32_t)judge_local_day(t, at_ms) - 1;
-	while (from < n && (days[from].calls == 0 || days[from].partly))
-		from++;
-	if (from == n)
-		return;
-	for (uint32_t i = from; i < n; i++)
-		of[i - from] = (struct history_day){(int64_t)days[i].calls, (int64_t)days[i].answered, (int64_t)(days[i].talk_ms / 1000)};
-	history_add(t, &(struct history_entry){.time_ms = at_ms,
-					       .kind = HISTORY_PAST_DAYS,
-					       .past_days = {.first = days[from].day, .cnt = n - from, .of = of}});
+	for (uint32_t i = 0; i < n; i++) {
+		const struct history_day d = {.day = days[i].day,
+					      .calls = (int64_t)days[i].calls,
+					      .answered = (int64_t)days[i].answered,
+					      .talk_s = (int64_t)(days[i].talk_ms / 1000)};
+		if (d.calls == 0 || days[i].partly)
+			continue;
+		episode_count_past_day(&t->state->episode, &d);
+		if (d.day > told)
+			history_stage_day(&t->s->history, &d);
+	}
 }
 
 static bool flagged_from_outside(const struct state *s)
@@ -501,7 +573,7 @@ void history_turn_end(struct turn *t)
 {
 	struct history_stage *s = &t->s->history;
 	const struct state *now = t->state;
-	if (s->cnt + s->has_row == 0 || !(s->keep || in_episode(now->phase.phase) || flagged_from_outside(now)))
+	if (s->cnt + s->day_cnt + s->has_row == 0 || !(s->keep || in_episode(now->phase.phase) || flagged_from_outside(now)))
 		return;
 	history_place(s, &t->state->history, now->phase.episode != t->episode_before);
 	t->state->changed = true;
@@ -586,24 +658,6 @@ static void read_figures(struct reader *r, struct history_figures *f, struct are
 	*f = (struct history_figures){of, cnt};
 }
 
-static void read_days(struct reader *r, struct history_entry *e, struct arena *a)
-{
-	e->past_days.first = reader_zigzag(r);
-	uint64_t cnt = reader_varint(r);
-	if (cnt > HISTORY_DAYS_MAX) {
-		r->bad = true;
-		cnt = 0;
-	}
-	struct history_day *of = arena_zalloc(a, (cnt + 1) * sizeof *of);
-	for (uint64_t i = 0; i < cnt; i++) {
-		of[i].calls = (uint32_t)reader_varint(r);
-		of[i].answered = (uint32_t)reader_varint(r);
-		of[i].talk_s = (uint32_t)reader_varint(r);
-	}
-	e->past_days.cnt = (uint32_t)cnt;
-	e->past_days.of = of;
-}
-
 static void read_field(struct reader *r, struct history_entry *e, const struct history_field *f, struct arena *a)
 {
 	void *at = (char *)e + f->offset;
@@ -629,9 +683,6 @@ static void read_field(struct reader *r, struct history_entry *e, const struct h
 		break;
 	case FIELD_FIGURES:
 		read_figures(r, at, a);
-		break;
-	case FIELD_DAYS:
-		read_days(r, e, a);
 		break;
 	}
 }
@@ -703,7 +754,7 @@ static uint32_t find_segments(struct slice value, struct segment *segments, bool
 {
 	uint32_t n = 0;
 	for (uint32_t slot = 0; slot < HISTORY_SEGMENTS; slot++) {
-		size_t from = TABLE_BYTES + (size_t)slot * SEGMENT_BYTES;
+		size_t from = HEAD_BYTES + (size_t)slot * SEGMENT_BYTES;
 		if (value.len <= from)
 			break;
 		size_t len = value.len - from < SEGMENT_BYTES ? value.len - from : SEGMENT_BYTES;
@@ -730,6 +781,7 @@ enum err history_read(struct slice value, struct arena *a, struct history *out, 
 	*out = (struct history){.head.pinned = HISTORY_SEGMENTS};
 	if (value.len > HISTORY_BYTES_MAX)
 		value.len = HISTORY_BYTES_MAX;
+	damaged = !read_rows(value, a, out) || damaged;
 	uint32_t n = find_segments(value, segments, &newer);
 	struct reading g = {.a = a, .cap = value.len / (ENTRY_FRAME + 2) + 1, .out = out};
 	g.entries = arena_alloc(a, g.cap * sizeof *g.entries);

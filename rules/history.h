@@ -14,7 +14,7 @@
 
 #define HISTORY_BYTES_MAX (16 << 10) /* of one number */
 #define HISTORY_TEXT_MAX 200         /* of one text; a longer one is cut between two characters */
-#define HISTORY_DAYS_MAX 33          /* past days in one entry */
+#define HISTORY_DAYS 160             /* of daily totals: the newest are kept, whatever else happens */
 #define HISTORY_FIGURES_MAX 16       /* of one entry; what has no room is left out */
 
 /* The kinds: enum, number as stored, name in JSON. A number is never used again for something else. */
@@ -30,9 +30,7 @@
 	X(COMPLAINT, 9, "complaint")           \
 	X(DISPUTE, 10, "dispute")              \
 	X(CHECK, 11, "check")                  \
-	X(DAY, 12, "day")                      \
-	X(PAST_DAYS, 13, "past_days")          \
-	X(SNAPSHOT, 14, "snapshot")
+	X(SNAPSHOT, 12, "snapshot")
 
 enum history_kind {
 #define X(n, number, name) HISTORY_##n = (number),
@@ -42,9 +40,11 @@ enum history_kind {
 
 const char *history_kind_name(enum history_kind k); /* NULL: none of these */
 
-/* One day of calls. */
+/* Totals of one local day. Stored saturated: 2^24 calls, answered calls and seconds, 2^16 judged, 2^8 unknown. */
 struct history_day {
+	int64_t day; /* since 1970-01-01 */
 	int64_t calls, answered, talk_s;
+	int64_t judged, unknown; /* calls judged by a phase; of these to contacts not known */
 };
 
 struct history_figures {
@@ -96,16 +96,6 @@ struct history_entry {
 			struct slice carrier, device, result, by;
 		} check;
 		struct {
-			int64_t day;
-			int64_t calls, answered, talk_s;
-			int64_t judged, known, unknown; /* calls judged; of these to known and to new contacts */
-		} day;
-		struct {
-			int64_t first; /* the day of of[0] */
-			uint32_t cnt;  /* days in a row, at most HISTORY_DAYS_MAX */
-			const struct history_day *of;
-		} past_days;
-		struct {
 			int64_t episode;
 			int64_t health, maturity, connection, engagement, sentiment; /* -1: too little data */
 			struct history_figures figures;
@@ -141,26 +131,30 @@ struct history_write {
 
 /* Entries of one turn, not yet placed: whether they are kept is known at its end. */
 #define HISTORY_STAGED_MAX 160
+#define HISTORY_STAGED_DAYS 80
 struct history_stage {
 	struct buf bytes; /* encoded entries */
 	struct history_staged {
 		uint32_t from, len;
 	} of[HISTORY_STAGED_MAX];
 	uint32_t cnt, lost; /* lost: more than HISTORY_STAGED_MAX */
-	bool keep;          /* one of them is kept in any case */
-	bool has_row;       /* an episode ended: its row, and the place of that */
+	struct history_day days[HISTORY_STAGED_DAYS];
+	uint32_t day_cnt;
+	bool keep;    /* one of them is kept in any case */
+	bool has_row; /* an episode ended: its row, and the place of that */
 	uint8_t row[CASE_ROW_BYTES];
 	uint32_t row_at;
 	struct buf text; /* scratch of case studies */
 	/* after history_place: */
 	struct buf placed;
-	struct history_write writes[HISTORY_STAGED_MAX + 1];
+	struct history_write writes[HISTORY_STAGED_MAX + HISTORY_STAGED_DAYS + 1];
 	uint32_t write_cnt;
 };
 
 void history_stage_reset(struct history_stage *s);
 void history_stage_release(struct history_stage *s);
 void history_stage_entry(struct history_stage *s, const struct history_entry *e);
+void history_stage_day(struct history_stage *s, const struct history_day *d); /* behind those of this turn; the last of a day counts */
 void history_stage_row(struct history_stage *s, const struct case_row *row, uint32_t finished_before);
 struct slice history_cut(struct slice text, uint32_t max); /* between two characters */
 /* Gives every staged entry its place. `begins`: an episode begins with them, and its first segment is kept until another begins. */
@@ -183,6 +177,8 @@ void history_turn_end(struct turn *t); /* before the state is encoded */
 struct history {
 	const struct history_entry *entries; /* oldest first; owned by the arena, texts by the value */
 	uint32_t cnt;
+	const struct history_day *days; /* ascending; at most HISTORY_DAYS */
+	uint32_t day_cnt;
 	uint32_t dropped;         /* entries that were overwritten by newer ones */
 	uint32_t unknown;         /* of kinds that this version does not know: left out */
 	struct history_head head; /* as far as the value tells: entry_cnt, segment, used, slot */

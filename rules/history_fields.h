@@ -13,7 +13,6 @@ enum history_field_type {
 	FIELD_TEXT,    /* struct slice */
 	FIELD_VALUE,   /* struct value */
 	FIELD_FIGURES, /* struct history_figures */
-	FIELD_DAYS,    /* past_days */
 };
 
 struct history_field {

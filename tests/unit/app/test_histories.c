@@ -69,6 +69,7 @@ static void calls_of(struct live *l, const char *from, int64_t at_ms, int cnt)
 {
 	for (int i = 0; i < cnt; i++)
 		call(l->r.shard, l->offset++, from, "+15559990000", at_ms + i * 1000);
+	l->r.relayed_cnt = 0; /* nobody reads the relay */
 }
 
 static void told(struct live *l, const char *command, const char *more)
@@ -189,6 +190,28 @@ static void finished_episodes_make_a_table(void **state)
 	expect(NUMBER_SAYS(0, "dossier", CONFIG, "--episode", "1", "--format", "html", NUMBER), "case study of episode 1");
 	STATE_SAYS(0, "check", CONFIG);
 	expect(said(verb_state, 0, (char *[]){"state", "stats", CONFIG, NULL}), "\"histories\":1,");
+}
+
+static void call_in_rest_and_the_days_of_a_rehabilitation_are_told(void **state)
+{
+	struct live *l = *state;
+	calls_of(l, NUMBER, T0, 6);
+	calls_of(l, NUMBER, T0 + 2 * DAY, 2); /* restarts the rest */
+	for (int day = 33; day < 130; day++)
+		calls_of(l, NUMBER, T0 + day * DAY, day < 63 ? 6 : 12);
+	live_close(l);
+	const char *json = NUMBER_SAYS(0, "dossier", CONFIG, NUMBER);
+	expect(json, "\"kind\":\"violation\",\"phase\":\"rest\",\"policy\":\"no_calls\",\"day\":\"2025-01-23\"");
+	expect(json, "\"from\":\"rest\",\"to\":\"rest\",\"reason\":\"violation\"");
+	expect(json, "{\"day\":\"2025-01-23\",\"calls\":2,\"answered\":2,\"talk_s\":2,\"judged\":2,");
+	expect(json, "{\"day\":\"2025-04-15\",\"calls\":12,\"answered\":12,\"talk_s\":12,\"judged\":12,");
+	cJSON *o = cJSON_Parse(json);
+	const cJSON *day;
+	int64_t calls = 0;
+	cJSON_ArrayForEach(day, cJSON_GetObjectItem(o, "days")) calls += cJSON_GetObjectItem(day, "calls")->valueint;
+	assert_int_equal(calls, 6 + 2 + 30 * 6 + 67 * 12); /* none is lost, none told twice */
+	cJSON_Delete(o);
+	STATE_SAYS(0, "check", CONFIG);
 }
 
 static void sweep(struct live *l)
@@ -318,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(quarantine_is_listed_and_told),
 		TEST(finished_episodes_make_a_table),
+		TEST(call_in_rest_and_the_days_of_a_rehabilitation_are_told),
 		TEST(history_goes_with_the_record),
 		TEST(record_that_begins_anew_has_no_history),
 		TEST(forgotten_number_leaves_nothing_in_the_state),

@@ -159,7 +159,6 @@ static void counters_come_from_the_entries(void **state)
 			    .detail_len = 4,
 			    .detail = "Many"},
 		       back;
-	struct history_day days[2] = {{100, 10, 5}, {50, 5, 5}};
 	const struct history_entry entries[] = {
 		{T0, HISTORY_VIOLATION, .violation = {.policy = SLICE_LIT("no_calls")}},
 		{T0, HISTORY_VIOLATION, .violation = {.policy = SLICE_LIT("new_contact_share")}},
@@ -169,14 +168,14 @@ static void counters_come_from_the_entries(void **state)
 		{T0, HISTORY_DISPUTE, .dispute = {.state = SLICE_LIT("due")}},
 		{T0, HISTORY_DISPUTE, .dispute = {.state = SLICE_LIT("answered")}},
 		{T0, HISTORY_FLAG_OPENED, .flag = {.provider = SLICE_LIT("p")}},
-		{T0, HISTORY_DAY, .day = {1, 8, 5, 600, 8, 8, 0}},
-		{T0, HISTORY_DAY, .day = {2, 6, 4, 500, 6, 6, 0}},
-		{T0, HISTORY_PAST_DAYS, .past_days = {0, 2, days}},
 	};
 	struct buf b = {0};
 	(void)state;
 	for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++)
 		episode_count(&e, &entries[i]);
+	episode_count_day(&e, &(struct history_day){1, 8, 5, 600, 8, 0});
+	episode_count_day(&e, &(struct history_day){2, 6, 4, 500, 6, 0});
+	episode_count_past_day(&e, &(struct history_day){0, 150, 15, 10, 0, 0});
 	assert_true(e.broken[0] == 2 && e.broken[4] == 1 && e.advisories == 1 && e.sent == 1 && e.answered == 1 && e.flags_opened == 1);
 	assert_true(e.days == 2 && e.calls == 14 && e.picked_up == 9 && e.talk_s == 1100 && e.past_calls == 150 && e.past_picked_up == 15);
 	e.broken[1] = UINT16_MAX;
@@ -198,7 +197,7 @@ static void counters_come_from_the_entries(void **state)
 static void counters_at_their_limits_take_what_the_section_may_take(void **state)
 {
 	struct episode e;
-	struct history_head h = {UINT32_MAX, UINT32_MAX, 4032, 3, 4, UINT16_MAX, INT32_MAX};
+	struct history_head h = {UINT32_MAX, UINT32_MAX, 3392, 3, 4, UINT16_MAX, INT32_MAX};
 	struct buf b = {0};
 	(void)state;
 	memset(&e, 0xff, sizeof e);

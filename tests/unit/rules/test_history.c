@@ -63,7 +63,6 @@ static void every_kind_is_read_as_it_was_written(void **st)
 	struct ring r;
 	struct event_figure figures[2] = {{SLICE_LIT("calls[\"1h\"]"), {.type = VALUE_INT, .i = 120}},
 					  {SLICE_LIT("answer_ratio[\"1h\"]"), {.type = VALUE_DOUBLE, .d = 0.125}}};
-	const struct history_day days[] = {{1, 2, 3}, {4, 5, 6}};
 	const struct history_entry all[] = {
 		{T0, HISTORY_TRANSITION,
 		 .transition = {PHASE_ACTIVE, PHASE_REST, SLICE_LIT("rule"), SLICE_LIT("Many"), SLICE_LIT(""), T0 + 30 * DAY_MS, 1}},
@@ -84,9 +83,7 @@ static void every_kind_is_read_as_it_was_written(void **st)
 		{T0 + 8, HISTORY_COMPLAINT, .complaint = {SLICE_LIT("FTC"), SLICE_LIT("b"), SLICE_LIT("n")}},
 		{T0 + 9, HISTORY_DISPUTE, .dispute = {.step = SLICE_LIT("hiya"), .state = SLICE_LIT("sent"), .due_ms = TIME_NONE}},
 		{T0 + 10, HISTORY_CHECK, .check = {SLICE_LIT("Verizon"), SLICE_LIT("iPhone"), SLICE_LIT("clean"), SLICE_LIT("b")}},
-		{T0 + 11, HISTORY_DAY, .day = {19723, 12, 7, 3600, 11, 9, 2}},
-		{T0 + 12, HISTORY_PAST_DAYS, .past_days = {19700, 2, days}},
-		{T0 + 13, HISTORY_SNAPSHOT, .snapshot = {1, 71, 70, 72, -1, 74, {figures, 1}}},
+		{T0 + 11, HISTORY_SNAPSHOT, .snapshot = {1, 71, 70, 72, -1, 74, {figures, 1}}},
 	};
 	const uint32_t n = sizeof all / sizeof all[0];
 	(void)st;
@@ -114,10 +111,7 @@ static void every_kind_is_read_as_it_was_written(void **st)
 	assert_true(e[3].alert.figures.of[1].value.d == 0.125);
 	assert_int_equal(e[5].flag.since_ms, T0 + 5);
 	assert_int_equal(e[6].flag.since_ms, T0 + 5);
-	assert_int_equal(e[11].day.unknown, 2);
-	assert_int_equal(e[12].past_days.cnt, 2);
-	assert_int_equal(e[12].past_days.of[1].answered, 5);
-	assert_int_equal(e[13].snapshot.engagement, -1);
+	assert_int_equal(e[11].snapshot.engagement, -1);
 	assert_int_equal(r.read.head.used, r.head.used);
 	assert_int_equal(r.read.head.entry_cnt, r.head.entry_cnt);
 	ring_release(&r);
@@ -168,7 +162,7 @@ static void a_full_ring_keeps_the_begin_of_the_episode_and_the_newest(void **st)
 	struct history_entry first = {T0, HISTORY_TRANSITION, .transition = {PHASE_ACTIVE, PHASE_REST, SLICE_LIT("rule"), .episode = 1}};
 	ring_add(&r, &first, true);
 	for (int i = 1; i <= 2000; i++) {
-		struct history_entry e = {T0 + i, HISTORY_DAY, .day = {19723 + i, i, i / 2, 60 * i, i, i, 0}};
+		struct history_entry e = note(T0 + i, "day");
 		ring_add(&r, &e, false);
 		assert_int_equal(ring_read(&r), ERR_OK);
 		assert_int_equal(r.read.cnt + r.read.dropped, 151 + i);
@@ -183,22 +177,73 @@ static void a_full_ring_keeps_the_begin_of_the_episode_and_the_newest(void **st)
 		assert_true(kept);
 	}
 	assert_in_range(r.read.dropped, 1000, 2000);
-	assert_in_range(r.read.cnt, 300, 900); /* of 18 bytes or so each */
+	assert_in_range(r.read.cnt, 250, 700); /* of 22 bytes each */
 	assert_true(r.len <= HISTORY_BYTES_MAX);
 	ring_release(&r);
 }
 
-static void daily_totals_of_a_whole_rehabilitation_fit(void **st)
+static void ring_day(struct ring *r, const struct history_day *d)
+{
+	history_stage_reset(&r->stage);
+	history_stage_day(&r->stage, d);
+	history_place(&r->stage, &r->head, false);
+	ring_write(r);
+}
+
+static void newest_daily_totals_stay_however_full_the_ring(void **st)
 {
 	struct ring r;
 	(void)st;
 	ring_init(&r);
 	for (int i = 0; i < 400; i++) {
-		struct history_entry e = {T0 + i * DAY_MS, HISTORY_DAY, .day = {19723 + i, 20000, 12345, 400000, 20000, 12000, 8000}};
-		ring_add(&r, &e, i == 0);
+		const struct history_day d = {19723 + i, 20000 + i, 12345, 400000, 20000 + i, i % 300};
+		struct history_entry e = note(T0 + i * DAY_MS, "a breach, an alert and a transition a day, with all that is said of them");
+		ring_day(&r, &d);
+		for (int k = 0; k < 4; k++)
+			ring_add(&r, &e, i == 0 && k == 0);
+		assert_int_equal(ring_read(&r), ERR_OK);
+		assert_int_equal(r.read.day_cnt, i < HISTORY_DAYS ? i + 1 : HISTORY_DAYS);
 	}
+	for (uint32_t i = 0; i < HISTORY_DAYS; i++) {
+		const struct history_day *d = &r.read.days[i];
+		int64_t n = 400 - HISTORY_DAYS + i;
+		assert_true(d->day == 19723 + n && d->calls == 20000 + n && d->answered == 12345 && d->talk_s == 400000);
+		assert_true(d->judged == 20000 + n && d->unknown == (n % 300 > 255 ? 255 : n % 300));
+	}
+	assert_true(r.read.dropped > 0);
+	ring_release(&r);
+}
+
+static void day_told_again_takes_the_place_of_the_first(void **st)
+{
+	struct ring r;
+	(void)st;
+	ring_init(&r);
+	for (int64_t calls = 1; calls < 4; calls++)
+		ring_day(&r, &(struct history_day){.day = 20000, .calls = calls});
+	ring_day(&r, &(struct history_day){.day = 20005, .calls = INT64_MAX, .answered = -5});
 	assert_int_equal(ring_read(&r), ERR_OK);
-	assert_int_equal(r.read.cnt, 400);
+	assert_int_equal(r.read.day_cnt, 2);
+	assert_int_equal(r.read.days[0].calls, 3);
+	assert_true(r.read.days[1].calls == 0xffffff && r.read.days[1].answered == 0);
+	for (uint32_t at = 256; at < r.len; at++) {
+		r.value[at] ^= 0x40;
+		assert_true(ring_read(&r) == ERR_CORRUPT || r.read.day_cnt == 2); /* in a row that is none: a check without a day */
+		r.value[at] ^= 0x40;
+	}
+	ring_release(&r);
+}
+
+static void days_in_a_row_are_one_write(void **st)
+{
+	struct ring r;
+	(void)st;
+	ring_init(&r);
+	for (int64_t day = 20000; day < 20031; day++) /* 20000 % 160 = 0 */
+		history_stage_day(&r.stage, &(struct history_day){.day = day, .calls = 1});
+	history_place(&r.stage, &r.head, false);
+	assert_int_equal(r.stage.write_cnt, 1);
+	assert_int_equal(r.stage.writes[0].len, 31 * 16);
 	ring_release(&r);
 }
 
@@ -229,7 +274,7 @@ static void damage_anywhere_is_found_or_harmless(void **st)
 		struct history_entry e = note(T0 + i, "something happened");
 		ring_add(&r, &e, false);
 	}
-	uint32_t from = 256 + 9;
+	uint32_t from = 2816 + 9;
 	for (uint32_t at = from; at < r.len - 2; at++) {
 		r.value[at] ^= 0x11;
 		enum err e = ring_read(&r);
@@ -238,7 +283,7 @@ static void damage_anywhere_is_found_or_harmless(void **st)
 			assert_true(slice_is(r.read.entries[k].note.text, "something happened"));
 		r.value[at] ^= 0x11;
 	}
-	r.value[256] = 2;
+	r.value[2816] = 2;
 	assert_int_equal(ring_read(&r), ERR_CORRUPT);
 	ring_release(&r);
 }
@@ -246,7 +291,7 @@ static void damage_anywhere_is_found_or_harmless(void **st)
 static void the_head_is_read_as_it_was_written(void **st)
 {
 	struct buf b = {0};
-	struct history_head h = {70000, 300, 4000, 3, 4, 9, 20000}, back;
+	struct history_head h = {70000, 300, 3000, 3, 4, 9, 20000}, back;
 	(void)st;
 	history_head_encode(&h, &b);
 	assert_in_range(b.len, 1, 16);
@@ -269,7 +314,9 @@ int main(void)
 		cmocka_unit_test(a_long_text_is_cut_between_characters),
 		cmocka_unit_test(six_long_texts_fit_into_one_entry),
 		cmocka_unit_test(a_full_ring_keeps_the_begin_of_the_episode_and_the_newest),
-		cmocka_unit_test(daily_totals_of_a_whole_rehabilitation_fit),
+		cmocka_unit_test(newest_daily_totals_stay_however_full_the_ring),
+		cmocka_unit_test(day_told_again_takes_the_place_of_the_first),
+		cmocka_unit_test(days_in_a_row_are_one_write),
 		cmocka_unit_test(the_same_turn_twice_writes_the_same_bytes),
 		cmocka_unit_test(damage_anywhere_is_found_or_harmless),
 		cmocka_unit_test(the_head_is_read_as_it_was_written),
