@@ -34,7 +34,7 @@ POLICIES = {
     "newcomers": {"aging": True},
 }
 POLICY_OF_ACCOUNT = {"FAST": "fast", "EXT": "extend", "SOFT": "soft", "NEWCO": "newcomers"}
-UNMANAGED = ["CARRIER"]
+MANAGED = {"numbers": [], "accounts": ["ACME", "FAST", "HOWE", "NEWCO"], "prefixes": ["+1", "+91", "+44", "+870", "+61"]}  # not +33
 ACCOUNT_ZONES = {"HOWE": "Australia/Lord_Howe"}
 ACCOUNT_CONTACTS = {"FAST": ["+16465550001", "+16465550002", "+16465550003"]}
 
@@ -56,8 +56,13 @@ class Caller:
 
     def __init__(self, index, kind, account, rng, start, end):
         self.rng, self.kind, self.account, self.begin, self.finish = rng, kind, account, start, end
-        prefix, zone = ("+6126", ACCOUNT_ZONES["HOWE"]) if account == "HOWE" else rng.choice(PLACES)
-        self.zone = zoneinfo.ZoneInfo(zone)
+        prefix, zone = rng.choice(PLACES)
+        if account == "HOWE":
+            prefix, zone = "+6126", ACCOUNT_ZONES["HOWE"]
+        if account == "CARRIER":
+            prefix, zone = "+331", "Europe/Paris"
+        self.own_zone = rng.choice([None, None, "Asia/Kathmandu", "Pacific/Apia"]) if kind in ("edges", "breaks_cap") else None
+        self.zone = zoneinfo.ZoneInfo(self.own_zone or zone)
         self.number = prefix + "%07d" % (1000003 + index)
         self.contacts = ["+1646556%04d" % rng.randrange(10000) for _ in range(rng.randint(6, 14))]
         self.calls, self.commands, self.cnt, self.strangers = [], [], 0, 0
@@ -399,9 +404,10 @@ def callers(numbers, days, seed):
         yield caller
 
 
-def world(plain):
+def world(plain, number_zones):
     return {"rules": RULES, "policies": POLICIES if not plain else {"default": {}}, "policy_of_account": {} if plain else POLICY_OF_ACCOUNT,
-            "unmanaged_accounts": [] if plain else UNMANAGED, "number_zones": {}, "account_zones": {} if plain else ACCOUNT_ZONES,
+            "managed": None if plain else MANAGED, "number_zones": {} if plain else number_zones,
+            "account_zones": {} if plain else ACCOUNT_ZONES,
             "emergency": EMERGENCY, "test_numbers": TESTS, "account_contacts": {} if plain else ACCOUNT_CONTACTS, "plain": plain}
 
 
@@ -414,8 +420,10 @@ def rules_yaml():
 
 def write(out, numbers, days, seed, plain):
     os.makedirs(out, exist_ok=True)
-    calls, commands, kinds = [], [], {}
+    calls, commands, kinds, zones = [], [], {}, {}
     for c in callers(numbers, days, seed):
+        if c.own_zone:
+            zones[c.number] = c.own_zone
         kinds[c.number] = c.kind
         calls += [(at, i, c.number, json.dumps(cdr, separators=(",", ":"))) for i, (at, cdr) in enumerate(c.calls)]
         commands += [(at, i, c.number, cmd) for i, (at, cmd) in enumerate(c.commands)]
@@ -434,11 +442,11 @@ def write(out, numbers, days, seed, plain):
         with open(os.path.join(out, name), "w") as f:
             f.write(content)
     text("rules.yaml", rules_yaml())
-    text("world.json", json.dumps(world(plain), indent=1))
+    text("world.json", json.dumps(world(plain, zones), indent=1))
     text("kinds.json", json.dumps(kinds))
     text("ringfence.yaml", config_yaml(plain))
     if not plain:
-        text("life.yaml", life_yaml())
+        text("life.yaml", life_yaml(zones))
     return len(calls), len(commands)
 
 
@@ -447,7 +455,7 @@ def config_yaml(plain):
     return "\n".join(lines + ([] if plain else ["policy: {file: life.yaml}"])) + "\n"
 
 
-def life_yaml():
+def life_yaml(number_zones):
     return ""
 
 

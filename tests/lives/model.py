@@ -115,6 +115,7 @@ def parse_duration(text):
 
 # What prefixes say (D9: "else what its prefix says, else UTC"): only those that the generator uses.
 PREFIX_ZONES = [("+1212", "America/New_York"), ("+1602", "America/Phoenix"), ("+9133", "Asia/Kolkata"), ("+4420", "Europe/London"),
+                ("+331", "Europe/Paris"),
                 ("+87077", "UTC"), ("+6126", "UTC")]
 
 
@@ -126,7 +127,7 @@ class World:
         self.policies = {name: Policy(name, **given) for name, given in world["policies"].items()}
         self.policies.setdefault("default", Policy())
         self.policy_of_account = world["policy_of_account"]
-        self.unmanaged_accounts = set(world["unmanaged_accounts"])
+        self.whom_managed = world["managed"]  # null: every number
         self.number_zones = world["number_zones"]
         self.account_zones = world["account_zones"]
         self.emergency = set(world["emergency"])
@@ -137,8 +138,10 @@ class World:
     def policy(self, account):
         return self.policies[self.policy_of_account.get(account, "default")]
 
-    def managed(self, account):
-        return account not in self.unmanaged_accounts
+    def managed(self, number, account):
+        """D9 "A number is managed if `managed:` covers it (lists, prefixes, accounts; default `all`)"."""
+        whom = self.whom_managed
+        return whom is None or number in whom["numbers"] or account in whom["accounts"] or number.startswith(tuple(whom["prefixes"]))
 
     def zone(self, number, account):
         """D9: its own setting, else its account's, else what its prefix says, else UTC."""
@@ -682,7 +685,7 @@ class Number:
         return self.world.policy(self.account)
 
     def managed(self):
-        return self.world.managed(self.account)
+        return self.world.managed(self.number, self.account)
 
     def caps(self, time):
         day = self.aging_day(self.span, self.day(time)) if self.span.phase == "aging" else 1

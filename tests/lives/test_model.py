@@ -21,7 +21,7 @@ class Life:
     def __init__(self, number="+12125551234", account=None, **policy):
         self.number, self.account, self.cdrs, self.commands = number, account, [], []
         self.world = {"rules": [{"name": "Burst", "window": "1h", "at_least": 30}], "policies": {"p": policy}, "policy_of_account": {account: "p"},
-                      "unmanaged_accounts": ["CARRIER"], "number_zones": {}, "account_zones": {"HOWE": "Australia/Lord_Howe"}, "emergency": ["911"],
+                      "managed": {"numbers": [], "accounts": [], "prefixes": ["+1", "+61"]}, "number_zones": {}, "account_zones": {"HOWE": "Australia/Lord_Howe"}, "emergency": ["911"],
                       "test_numbers": ["+12125557701"], "account_contacts": {}, "plain": False}
 
     def call(self, start, to="+16465550001", talk=None, **more):
@@ -68,7 +68,8 @@ class Model(unittest.TestCase):
         life = Life()
         for i in range(31):
             end = life.call(BEGIN + i * MINUTE)
-        self.assertEqual(life.phases(BEGIN + HOUR), [("rest", "rule", end - MINUTE)])
+        # and the next one is a call in rest
+        self.assertEqual(life.phases(BEGIN + HOUR), [("rest", "rule", end - MINUTE), ("rest", "violation", end)])
 
     def test_call_in_rest_restarts_it_once_a_day_said(self):
         life = Life()
@@ -187,7 +188,7 @@ class Model(unittest.TestCase):
         self.assertEqual([e["data"]["policy"] for e in events if e["kind"] == "violation"], ["unknown_contact"])
 
     def test_unmanaged_number_rests_and_is_active_again(self):
-        life = Life(account="CARRIER")
+        life = Life("+33123456789")
         for i in range(30):
             q = life.call(BEGIN + i * MINUTE)
         end = life.call(BEGIN + 3 * DAY)
