@@ -3,7 +3,7 @@
 
     python3 generate.py --out DIR --numbers 300 --days 400 --seed 1
 
-writes cdrs.jsonl (in order of arrival), control.jsonl, rules.yaml, life.yaml, ringfence.yaml, world.json (the same policies for the
+writes cdrs.jsonl (in order of arrival), control.jsonl, rules.yaml, ringfence.yaml, world.json (the same policies for the
 model) and kinds.json (number -> kind). The generator plans with round figures and does not know how a life goes: model.py does.
 """
 import argparse
@@ -444,19 +444,42 @@ def write(out, numbers, days, seed, plain):
     text("rules.yaml", rules_yaml())
     text("world.json", json.dumps(world(plain, zones), indent=1))
     text("kinds.json", json.dumps(kinds))
-    text("ringfence.yaml", config_yaml(plain))
-    if not plain:
-        text("life.yaml", life_yaml(zones))
+    text("ringfence.yaml", config_yaml(plain, zones))
     return len(calls), len(commands)
 
 
-def config_yaml(plain):
+FIGURES = {  # of a policy: the key of the configuration, and how the model's figure is written
+    "rest_days": ("rest.duration", "%dd"), "rest_max_days": ("rest.most", "%dd"), "no_calls": ("rest.violation", "%s"),
+    "extend_days": ("rest.extend", "%dd"), "limited_days": ("limited.duration", "%dd"), "limited_max": ("limited.daily_max", "%d"),
+    "moderate_days": ("moderate.duration", "%dd"), "moderate_max": ("moderate.daily_max", "%d"),
+    "share_max": ("moderate.new_contact_share_max", "%g"), "aging": ("aging.enabled", "%s")}
+
+
+def config_yaml(plain, number_zones):
     lines = ["deployment: lives", "relay: {called: 'off', account: false, trunk: false, block: false}"]
-    return "\n".join(lines + ([] if plain else ["policy: {file: life.yaml}"])) + "\n"
-
-
-def life_yaml(number_zones):
-    return ""
+    if plain:
+        return "\n".join(lines) + "\n"
+    lines.append("policies:")
+    for name, figures in POLICIES.items():
+        if name == "default":
+            continue
+        lines.append("  - name: " + name)
+        groups = {}
+        for figure, value in figures.items():
+            key, form = FIGURES[figure]
+            group, leaf = key.split(".")
+            groups.setdefault(group, []).append("%s: %s" % (leaf, "true" if value is True else form % value))
+        lines += ["    %s: {%s}" % (group, ", ".join(leaves)) for group, leaves in groups.items()]
+    lines.append("assign:")
+    lines += ["  - {policy: %s, accounts: [%s]}" % (policy, account) for account, policy in POLICY_OF_ACCOUNT.items()]
+    quoted = lambda texts: "[%s]" % ", ".join('"%s"' % t for t in texts)  # noqa: E731
+    lines.append("managed: {prefixes: %s, accounts: %s}" % (quoted(MANAGED["prefixes"]), quoted(MANAGED["accounts"])))
+    lines += ["zones:", "  accounts:"] + ["    %s: %s" % pair for pair in ACCOUNT_ZONES.items()]
+    if number_zones:
+        lines += ["  numbers:"] + ['    "%s": %s' % pair for pair in sorted(number_zones.items())]
+    lines += ["emergency_numbers: " + quoted(EMERGENCY), "test_numbers: " + quoted(TESTS), "contacts:"]
+    lines += ["  - {accounts: [%s], called: %s}" % (account, quoted(called)) for account, called in ACCOUNT_CONTACTS.items()]
+    return "\n".join(lines) + "\n"
 
 
 def main():

@@ -33,6 +33,9 @@ READINGS = {
     # D5 "Older [than allowed_lateness] ...: put in its place, not evaluated, counted": it is not judged either, whatever phase is in
     # force. Other reading: lateness only matters for a phase that has ended.
     "too_late_to_be_judged": True,
+    # D9 aging "10, 20, 30 calls a day on days 1-5, 6-10, 11-14": 14 x 24 h reach into a 15th calendar day. The last cap goes on as long as
+    # the phase does. Other reading: no cap on that day.
+    "last_aging_cap_goes_on": True,
     # D9 "`until` = event time + 30 x 24 h": a late breach does not move `phase_since` and `until` back. Other reading: literally.
     "restart_never_back": True,
     # D9 "release -> active from any phase, the episode ends": a late breach of a rest that a person ended is said, but nothing restarts.
@@ -43,8 +46,9 @@ READINGS = {
     "hold_keeps_record": False,
     # D9 "release by command -> active from any phase": of an active number too: no transition, but the hold begins.
     "release_of_active_holds": False,
-    # D9 aging "from the first own call": it begins with the event time of that call, which itself is therefore not judged.
-    "aging_begins_at_event": True,
+    # D9 aging "from the first own call", D5 "what a phase judges go by `start_time`": it begins with the start of that call, which is the
+    # first one judged. Other reading: with its event time, and then the call itself is not judged.
+    "aging_begins_at_start": True,
     # D9 "A day's counters begin anew with a phase": the days of aging (1-5, 6-10, ...) are calendar days of the number's zone, the day of
     # the first call is day 1. Other reading: 24 h from the first call.
     "aging_calendar_days": True,
@@ -91,8 +95,8 @@ class Policy:
         if phase == "aging":
             for last_day, most in self.aging_caps:
                 if aging_day <= last_day:
-                    return caps(daily_max=most)
-            return caps(daily_max=self.aging_caps[-1][1])
+                    return caps(daily_max=most, known=False)
+            return caps(daily_max=self.aging_caps[-1][1] if READINGS["last_aging_cap_goes_on"] else None, known=False)
         return None
 
 
@@ -190,6 +194,7 @@ class Span:
         self.since = begin       # `phase_since`
         self.until = until
         self.episode = episode
+        self.since_before = None  # `phase_since` before the last restart
         self.ended_by = None     # reason of the transition out of it
         self.judged = defaultdict(int)     # local day -> judged calls
         self.unknown = defaultdict(int)    # local day -> of these to contacts not known
@@ -263,7 +268,8 @@ class Number:
         self.remember(call)
         if late and READINGS["too_late_to_be_judged"]:
             return
-        changed = self.begin_aging(call) or self.judge(call)
+        changed = self.begin_aging(call)
+        changed = self.judge(call) or changed
         if not late:
             changed = self.evaluate(self.clock) or changed
         self.after_cause(changed)
@@ -429,7 +435,7 @@ class Number:
         self.say("transition", time, **{"from": old_phase, "to": self.span.phase, "reason": reason, "detail": detail,
                                         "until": self.span.until, "caps": self.caps(time)})
         self.must(time)
-        self.tombstones.pop(self.cause, None)
+        self.tombstones.pop(self.cause, None)  # of several transitions of one cause the last counts
         if self.span.phase == "active":
             self.tombstones[self.cause] = time
 
@@ -496,7 +502,7 @@ class Number:
             self.judge_short_call(call, span, day)
         if span.phase == "moderate":
             self.count_new_contact(call, span, day)
-        if span is self.span:
+        if span is self.span and self.policy().caps(span.phase, self.aging_day(span, day))["daily_max"] is not None:
             self.must(call.event)
         return True
 
@@ -511,8 +517,10 @@ class Number:
     def is_judged(self, call, span):
         """D9 "A CDR is judged if it started at or after the beginning of the phase in force". "Not judged, counted apart: calls to emergency
         numbers (a list), calls to `test_numbers`, CDRs with `stir_verstat` FAILED" """
-        begin = span.begin if READINGS["restart_is_no_beginning"] else span.since
-        if call.start < begin:
+        begin = span.begin
+        if not READINGS["restart_is_no_beginning"]:  # then each restart is a boundary too, and only the last one is kept
+            begin = span.since if call.event >= span.since else span.since_before
+        if begin is None or call.start < begin:
             return False
         return not (call.spoofed or call.callee in self.world.emergency or call.callee in self.world.test_numbers)
 
@@ -535,25 +543,26 @@ class Number:
         first_today = self.breach(span, "no_calls", call.start, call.event, day, 0, span.judged[day], policy.no_calls)
         if policy.no_calls == "alert":
             return
+        if policy.no_calls == "restart":
+            until = min(call.event + policy.rest_days * DAY, self.rest_began + policy.rest_max_days * DAY)
+        else:
+            until = span.until + policy.extend_days * DAY
         came_back = None
         if span is not self.span:
-            # "that phase may have ended, for a CDR within `allowed_lateness` (...; a restart of the rest then takes effect from that CDR's time)"
-            if self.span.episode != span.episode or (span.ended_by == "command" and READINGS["release_ends_for_good"]):
+            # "that phase may have ended, for a CDR within `allowed_lateness` (...; a restart of the rest then takes effect from that CDR's time)";
+            # one that could go no further, because of the 90 days, has nothing to take effect with
+            if self.span.episode != span.episode or until <= span.until or (span.ended_by == "command" and READINGS["release_ends_for_good"]):
                 return
             came_back = self.span.phase
             self.span, self.before = span, None
-            if came_back == "active":
-                self.hold_until = None
-        if policy.no_calls == "restart":
-            latest = self.rest_began + policy.rest_max_days * DAY
-            until = min(call.event + policy.rest_days * DAY, latest)
-            if READINGS["restart_never_back"]:
-                span.until = max(span.until, until)
-                span.since = max(span.since, call.event)
-            else:
-                span.until, span.since = until, call.event
+        if policy.no_calls == "extend":
+            span.until = until
+        elif not READINGS["restart_never_back"]:
+            span.until, span.since = until, call.event
         else:
-            span.until += policy.extend_days * DAY
+            span.until = max(span.until, until)
+            if call.event > span.since:
+                span.since_before, span.since = span.since, call.event
         if came_back or (first_today and policy.no_calls == "restart"):
             self.say_transition(came_back or "rest", call.event, "violation")
 
@@ -662,7 +671,7 @@ class Number:
             return False
         if self.first_call != call.event or len(self.calls) != 1:
             return False
-        self.enter("aging", call.event if READINGS["aging_begins_at_event"] else call.start, "timer")
+        self.enter("aging", call.start if READINGS["aging_begins_at_start"] else call.event, None)
         return True
 
     def aging_day(self, span, day):

@@ -80,7 +80,10 @@ def plain(event):
 # ---------------------------------------------------------------------------------------------------------------- comparison
 
 def key_of(event):
-    return (event["time"], event["kind"]) + tuple(str(event["data"].get(k)) for k in KEYS[event["kind"]])
+    data = event["data"]
+    # which of the four reasons the beginning of aging has, DESIGN does not say
+    known = KEYS[event["kind"]][:-1] if data.get("to") == "aging" else KEYS[event["kind"]]
+    return (event["time"], event["kind"]) + tuple(str(data.get(k)) for k in known)
 
 
 def norm_cause(cause):
@@ -104,7 +107,7 @@ def compare_events(expected, got):
         match = waiting[key_of(e)].pop(0) if waiting[key_of(e)] else None
         if match is None:
             if not e["loose"]:
-                found.append((e["time"], "missing", show(e), "nothing"))
+                found.append((e["time"], "missing: " + what(e), show(e), "nothing"))
             continue
         if norm_cause(e["cause"]) != norm_cause(match["cause"]):
             found.append((e["time"], "cause of " + show(e), e["cause"], match["cause"]))
@@ -119,12 +122,17 @@ def compare_events(expected, got):
         if e["data"].get("reason") == "rule" and e["data"]["detail"] not in str(match["data"]["detail"]):
             found.append((e["time"], "detail", e["data"]["detail"], match["data"]["detail"]))
     for left in waiting.values():
-        found += [(e["time"], "not expected", "nothing", show(e)) for e in left]
+        found += [(e["time"], "not expected: " + what(e), "nothing", show(e)) for e in left]
     return found
 
 
 def pretty(field, value):
     return utc(value) if field in ("until", "phase_since") else value
+
+
+def what(event):
+    return {"transition": "transition", "violation": "violation " + str(event["data"].get("policy")), "advisory": "advisory " + str(event["data"].get("topic"))
+            }.get(event["kind"], event["kind"])
 
 
 def show(event):
@@ -210,7 +218,7 @@ class Invariants:
     def transition(self, e):
         d, cause = e["data"], cause_of(e["data"]["cause"])
         fits = {"timer": ("timer",), "command": ("command",), "violation": ("cdr",), "rule": ("cdr", "command", "timer")}
-        self.expect(cause[0] in fits.get(d["reason"], ()), e, "every transition names its cause")
+        self.expect(d["to"] == "aging" or cause[0] in fits.get(d["reason"], ()), e, "every transition names its cause")
         if d["to"] != "aging":
             self.expect(d["from"] == self.phase, e, "never two phases at once: it comes from the phase that it was in (%s)" % self.phase)
         if d["to"] == "rest" and d["reason"] != "violation":
@@ -292,7 +300,7 @@ class Batch:
         found = compare_events(n.events, got) + compare_states(n, numbers)
         # a CDR behind the shard's clock comes after timers of a later time
         late = {item.record_id for clock, item in self.shard.of_number.get(number, ()) if isinstance(item, model.Call) and item.event < clock}
-        found += Invariants(events, self.dump.get(number), n.policy(), late, self.end).check()
+        found += Invariants(events, self.dump.get(number), self.world.policy(self.account(number)), late, self.end).check()
         counts = collections.Counter()
         for e in n.events:
             d = e["data"]
@@ -364,7 +372,7 @@ class Report:
             return
         self.wrong += 1
         for d in found:
-            self.kinds[d[1] if d[1].startswith("number") else d[1].split(" until ")[0].split(", ")[0]] += 1
+            self.kinds[d[1].split(" of ")[0] if d[1].startswith("number") else d[1].split(" until ")[0].split(", ")[0]] += 1
         if self.shown == self.most:
             return
         self.shown += 1
@@ -414,8 +422,11 @@ def main():
     p.add_argument("--number", help="only this one")
     p.add_argument("--show", type=int, default=10, help="numbers with differences to print")
     p.add_argument("--each", type=int, default=6, help="differences of each")
+    p.add_argument("--reading", action="append", default=[], help="the other one of a reading of model.py, by name")
     p.add_argument("--jobs", type=int, default=2)
     args = p.parse_args()
+    for name in args.reading:
+        model.READINGS[name] = not model.READINGS[name]
     report = Report(args.show, 100 if args.number else args.each)
     if args.use:
         if args.again:
