@@ -232,8 +232,11 @@ class Caller:
         self.after(self.recover(self.burst(at), "breaks_cap"))
 
     def life_unknown_contacts(self, at):
+        early_friend, late_friend = self.stranger(), self.stranger()
+        if self.rng.random() < 0.5:
+            self.command(at - 2 * DAY, "contact", called=early_friend, add=True)
+            self.contacts.append(early_friend)
         begin = self.rest(self.burst(at))
-        late_friend = self.stranger()
         self.command(begin + 2 * DAY, "contact", called=late_friend, add=True)
         self.contacts.append(late_friend)
         if self.rng.random() < 0.5:
@@ -279,6 +282,8 @@ class Caller:
         freed = since + rng.randint(HOUR, 80 * DAY)
         self.rest(since, rng.randint(0, 1))
         self.command(freed, "release", note="a false positive")
+        if rng.random() < 0.3:
+            self.call(freed - 30 * MINUTE, self.contacts[0], 20, delay=rng.randint(HOUR, 5 * HOUR))  # in the rest, known after the release
         if rng.random() < 0.7:
             self.usual(freed, freed + 20 * DAY, 4)
             self.burst(freed + rng.choice([HOUR, 20 * HOUR, 23 * HOUR + 50 * MINUTE, DAY + HOUR, 40 * HOUR]))
@@ -404,8 +409,8 @@ def callers(numbers, days, seed):
         yield caller
 
 
-def world(plain, number_zones):
-    return {"rules": RULES, "policies": POLICIES if not plain else {"default": {}}, "policy_of_account": {} if plain else POLICY_OF_ACCOUNT,
+def world(plain, number_zones, until):
+    return {"until": until, "rules": RULES, "policies": POLICIES if not plain else {"default": {}}, "policy_of_account": {} if plain else POLICY_OF_ACCOUNT,
             "managed": None if plain else MANAGED, "number_zones": {} if plain else number_zones,
             "account_zones": {} if plain else ACCOUNT_ZONES,
             "emergency": EMERGENCY, "test_numbers": TESTS, "account_contacts": {} if plain else ACCOUNT_CONTACTS, "plain": plain}
@@ -434,6 +439,8 @@ def write(out, numbers, days, seed, plain):
         f.writelines(line + "\n" for _, _, _, line in calls)
     with open(os.path.join(out, "control.jsonl"), "w") as f:
         for i, (at, _, _, command) in enumerate(commands):
+            if rng.random() < 0.03:  # dated back: the predecessor's time counts, if that is later
+                at -= rng.randint(0, 2 * HOUR)
             line = json.dumps(dict(id="c%d" % i, time=at, **command)) + "\n"
             f.write(line)
             if rng.random() < 0.02:  # sent twice: idempotent by id
@@ -442,7 +449,7 @@ def write(out, numbers, days, seed, plain):
         with open(os.path.join(out, name), "w") as f:
             f.write(content)
     text("rules.yaml", rules_yaml())
-    text("world.json", json.dumps(world(plain, zones), indent=1))
+    text("world.json", json.dumps(world(plain, zones, START + (days + 20) * DAY), indent=1))
     text("kinds.json", json.dumps(kinds))
     text("ringfence.yaml", config_yaml(plain, zones))
     return len(calls), len(commands)

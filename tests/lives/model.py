@@ -13,6 +13,7 @@ What the model does not know
 """
 import bisect
 import datetime
+import functools
 import json
 import zoneinfo
 from collections import defaultdict, deque
@@ -173,6 +174,12 @@ class Call:
         self.callee = cdr.get("called_number") or cdr.get("called_number_raw")
         self.spoofed = cdr.get("stir_verstat") == "FAILED"
         self.account = cdr.get("account_id")
+
+
+@functools.lru_cache(maxsize=None)
+def midnight_after(day, zone):
+    next_day = datetime.date.fromisoformat(day) + datetime.timedelta(days=1)
+    return int(datetime.datetime(next_day.year, next_day.month, next_day.day, tzinfo=zone).timestamp()) * 1000
 
 
 def first(*values):
@@ -686,9 +693,7 @@ class Number:
         return datetime.datetime.fromtimestamp(time / 1000, self.world.zone(self.number, self.account)).date().isoformat()
 
     def midnight_after(self, day):
-        next_day = datetime.date.fromisoformat(day) + datetime.timedelta(days=1)
-        zone = self.world.zone(self.number, self.account)
-        return int(datetime.datetime(next_day.year, next_day.month, next_day.day, tzinfo=zone).timestamp()) * 1000
+        return midnight_after(day, self.world.zone(self.number, self.account))
 
     def policy(self):
         return self.world.policy(self.account)

@@ -12,6 +12,7 @@ Beside that the program's own events are checked for what must hold whatever the
 import argparse
 import collections
 import datetime
+import functools
 import json
 import multiprocessing
 import os
@@ -31,6 +32,7 @@ KEYS = {"transition": ("from", "to", "reason"), "violation": ("phase", "policy",
 FIELDS = {"transition": ("until", "caps"), "violation": ("limit", "value", "consequence"), "advisory": (), "alert.raised": (), "alert.resolved": ()}
 
 
+@functools.lru_cache(maxsize=100000)
 def ms(text):
     if text is None:
         return None
@@ -268,11 +270,12 @@ BATCH = None
 class Batch:
     def __init__(self, folder):
         path = lambda name: os.path.join(folder, name)  # noqa: E731
-        self.world = model.World(json.load(open(path("world.json"))))
+        world = json.load(open(path("world.json")))
+        self.world = model.World(world)
         self.kinds = json.load(open(path("kinds.json")))
         commands = [json.loads(line) for line in open(path("control.jsonl"))]
         self.shard = model.Shard((json.loads(line) for line in open(path("cdrs.jsonl"))), commands)
-        self.end = self.shard.end()
+        self.end = self.shard.end(world["until"])
         self.said = read_events(path("out"))
         self.dump = {}
         for line in open(path("dump.jsonl")):
@@ -335,7 +338,7 @@ def compare_one(number):
 def replay(program, folder):
     path = lambda name: os.path.join(folder, name)  # noqa: E731
     command = [program, "replay", "-c", path("ringfence.yaml"), "--rules", path("rules.yaml"), "--control", path("control.jsonl"), "--out", path("out"),
-               "--dump", path("dump.jsonl"), path("cdrs.jsonl")]
+               "--dump", path("dump.jsonl"), "--until", str(json.load(open(path("world.json")))["until"]), path("cdrs.jsonl")]
     begin = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
