@@ -349,6 +349,8 @@ class Caller:
     def life_unmanaged(self, at):
         for _ in range(self.rng.randint(1, 3)):
             end = self.rest(self.burst(at), self.rng.randint(0, 5), 12)
+            if self.rng.random() < 0.3:
+                self.around(end, ["late_rest"])
             at = end + self.rng.randint(1, 40) * DAY
             self.usual(end, at, 2)
         self.after(at)
@@ -367,7 +369,9 @@ class Caller:
             self.after(at + 16 * DAY)
 
     def life_extended(self, at):
-        self.after(self.recover(self.burst(at), rest_calls=self.rng.randint(1, 6), gap=10))
+        since = self.burst(at)
+        self.around(since + self.rest_days * DAY, self.rng.choice([[], ["late_rest"], ["late_rest", "over"]]))
+        self.after(self.recover(since, rest_calls=self.rng.choice([0, 0, 1, 4]), gap=10))
 
     def life_soft(self, at):
         self.after(self.recover(self.burst(at), self.rng.choice(["", "new_contacts"]), self.rng.randint(0, 6), 10))
