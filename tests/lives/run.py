@@ -405,7 +405,8 @@ WANTED_PLAIN = ["transition active->rest (rule)", "transition active->rest (comm
                 "transition limited->moderate (timer)", "transition moderate->active (timer)", "transition limited->rest (rule)",
                 "transition moderate->rest (rule)", "transition rest->active (command)", "alert.raised", "alert.resolved"]
 WANTED = WANTED_PLAIN + [
-    "transition rest->rest (violation)", "transition limited->rest (violation)", "transition rest->active (timer)",
+    "transition rest->rest (violation)", "transition limited->rest (violation)", "transition active->rest (violation)",
+    "transition rest->active (timer)",
     "violation rest no_calls", "violation limited daily_cap", "violation moderate daily_cap", "violation limited unknown_contact",
     "violation limited short_call", "violation moderate new_contact_share", "violation aging daily_cap", "advisory daily_minimum",
     "advisory low_answer", "advisory reputation_not_improved"]
