@@ -286,5 +286,5 @@ void judge_call(struct turn *t, const struct cdr *call)
 	judge_limits(t, call, &base, known);
 	if (base.phase == PHASE_MODERATE && !base.before && !known && call->answered && t->subject->called &&
 	    call->talk_ms >= t->policy->limited_talk_s * SECOND_MS)
-		contacts_add(&t->state->contacts, t->subject->called);
+		contacts_meet(&t->state->contacts, t->subject->called);
 }

@@ -248,6 +248,14 @@ bool contacts_list(struct contacts *c, uint64_t called, bool removed)
 	return true;
 }
 
+void contacts_meet(struct contacts *c, uint64_t called)
+{
+	uint32_t i = listed_place(c, called);
+	if (i < c->listed_cnt && c->listed[i].removed)
+		memmove(&c->listed[i], &c->listed[i + 1], (--c->listed_cnt - i) * sizeof c->listed[0]);
+	contacts_add(c, called);
+}
+
 void contacts_forget(struct contacts *c)
 {
 	c->cnt = c->print_cnt = 0;

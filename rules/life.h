@@ -82,6 +82,8 @@ bool contacts_have(const struct contacts *c, uint64_t called);
 bool contacts_removed(const struct contacts *c, uint64_t called); /* by command: no list makes it known either */
 /* False: no room for one more. */
 bool contacts_list(struct contacts *c, uint64_t called, bool removed);
+/* It is known from now on, whatever a command said before. */
+void contacts_meet(struct contacts *c, uint64_t called);
 void contacts_forget(struct contacts *c);               /* all but what commands said */
 void contacts_add(struct contacts *c, uint64_t called); /* as the newest; known already: it becomes that */
 bool contacts_are_plain(const struct contacts *c);

@@ -39,7 +39,8 @@ READINGS = {
     "last_aging_cap_goes_on": True,
     # D9 "`until` = event time + 30 x 24 h": a late breach does not move `phase_since` and `until` back. Other reading: literally.
     "restart_never_back": True,
-    # D9 "release -> active from any phase, the episode ends": a late breach of a rest that a person ended is said, but nothing restarts.
+    # D9 "release -> active from any phase, the episode ends": a late breach of a rest that a person ended is said, with the consequence
+    # `alert`: nothing restarts.
     # Other reading: the rest begins again.
     "release_ends_for_good": True,
     # D7 "unless it has an episode, an open flag or a firing alert": literally, so the hold of a number that rested for 38 days and was
@@ -547,7 +548,8 @@ class Number:
         days after the episode's rest first began; a `transition` from rest to rest with reason `violation` at the first breach of the day)".
         `extend` adds a stated number of days to `until`."""
         policy = self.policy()
-        first_today = self.breach(span, "no_calls", call.start, call.event, day, 0, span.judged[day], policy.no_calls)
+        final = span is not self.span and span.ended_by == "command" and READINGS["release_ends_for_good"]
+        first_today = self.breach(span, "no_calls", call.start, call.event, day, 0, span.judged[day], "alert" if final else policy.no_calls)
         if policy.no_calls == "alert":
             return
         if policy.no_calls == "restart":
