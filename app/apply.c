@@ -54,6 +54,7 @@ bool subject_has_ended(struct shard *s, const struct subject *sub, int64_t now_m
 static void begin_anew(struct shard *s, struct subject *sub, int64_t since_ms)
 {
 	int32_t end_day = subject_end_day(sub, s->pipe->settings->keep_ms);
+	histories_end(s, sub);
 	table_renew(s->table, sub, since_ms, utc_day(since_ms) - end_day <= SEEN_KEPT_DAYS ? subject_first_day(sub) : -1);
 	timers_set(&s->timers, subject_key(sub), sub->key_hash, TIME_NONE);
 	s->meta.counts.expired++;
@@ -136,9 +137,26 @@ static void tell_health(const struct figures *f, struct event_number *n)
 	n->sentiment = h.of[HEALTH_SENTIMENT];
 }
 
+void shard_event(struct shard *s, struct subject *sub, struct event *e, uint32_t ordinal)
+{
+	struct message m;
+	e->cause = s->cause;
+	if (s->step)
+		e->step = s->step;
+	e->ordinal = ordinal;
+	e->sequence = sub->sequence++;
+	message_build(e, s->pipe->settings->deployment, &s->arena, &m);
+	buf_reset(&s->message);
+	message_encode(&m, &s->message);
+	outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+	s->meta.counts.events++;
+	s->changed = true;
+}
+
 /* What rules decided becomes part of the record, the timers and the outbox. */
 static void after_rules(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
+	histories_take(s, sub, rs);
 	s->flagged_ms = TIME_NONE;
 	if (rs->changed) {
 		table_set_state(s->table, sub, rs->state, rs->state_len);
@@ -151,23 +169,12 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 	}
 	for (uint32_t i = 0; i < s->said_cnt; i++) {
 		struct event *e = &s->said[i];
-		struct message m;
 		if (e->kind == EVENT_ALERT_RAISED || (e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST))
 			s->flagged_ms = e->time_ms;
 		if (e->kind == EVENT_NUMBER)
 			tell_health(s->figures_of[sub->kind], &e->number);
-		e->cause = s->cause;
-		if (s->step)
-			e->step = s->step;
-		e->ordinal = i;
-		e->sequence = sub->sequence++;
-		message_build(e, s->pipe->settings->deployment, &s->arena, &m);
-		buf_reset(&s->message);
-		message_encode(&m, &s->message);
-		outbox_add(&s->outbox, s->meta.outbox_next++, buf_slice(&s->message), OUTBOX_FRESH);
+		shard_event(s, sub, e, i);
 		table_mark(s->table, sub);
-		s->meta.counts.events++;
-		s->changed = true;
 	}
 	s->said_cnt = 0;
 }
@@ -338,6 +345,7 @@ static struct event_flag flag_of(const struct command *c, int64_t time_ms)
 /* Flags have no timers, and opening or closing one says nothing: the state is all that changes. */
 static void keep_flags(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
+	histories_take(s, sub, rs);
 	if (rs->changed)
 		table_set_state(s->table, sub, rs->state, rs->state_len);
 }
@@ -451,7 +459,8 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 static bool cycle_full(const struct shard *s)
 {
 	const struct settings *set = s->pipe->settings;
-	return table_dirty_cnt(s->table) >= set->run.changed_records || table_dirty_bytes(s->table) >= set->run.changed_bytes ||
+	return s->forgot || table_dirty_cnt(s->table) >= set->run.changed_records ||
+	       table_dirty_bytes(s->table) + (int64_t)s->histories.bytes.len >= set->run.changed_bytes ||
 	       s->timers_fired >= set->run.timers;
 }
 

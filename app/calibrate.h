@@ -133,11 +133,8 @@ void calibrate_html(const struct calibrate *x, struct buf *out);
 
 /* ---- calibrate_plot.c: pieces of that page ---- */
 
-void html_text(struct slice s, struct buf *out); /* escaped */
 /* Of `cnt` trials side by side: numbers caught; calls until caught. */
 void plot_numbers(const struct calibrate *x, uint32_t first, uint32_t cnt, struct buf *out);
 void plot_calls_until(const struct calibrate *x, uint32_t first, uint32_t cnt, struct buf *out);
-/* A bar of the length `share`, its first part `strong` darker. Both 0 to 1. */
-void plot_bar(double share, double strong, struct buf *out);
 
 #endif

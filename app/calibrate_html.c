@@ -1,52 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The report of calibrate as one page: no script, no font, no image from elsewhere. Tables scroll by themselves on a narrow screen, plots stand below each
- * other there; dark where the reader's screen is, light on paper. */
+/* The report of calibrate as one page. */
 #include "app/calibrate.h"
+#include "app/page.h"
+#include "app/plot.h"
 
 #define MATRIX_RULES_MAX 24 /* more: the pairs that overlap most, as a list */
 #define PAIRS_MAX 40
-
-static const char head[] =
-	"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, "
-	"initial-scale=1\">\n"
-	"<title>Ringfence: calibration</title>\n<style>\n"
-	":root{--bg:#fff;--text:#1a1d21;--muted:#5a646e;--line:#d9dee3;--full:#1f5fbf;--soft:#b3c8e8;--panel:#f6f8fa;--heat:31,95,191;"
-	"color-scheme:light dark}\n"
-	"@media "
-	"(prefers-color-scheme:dark){:root{--bg:#14171a;--text:#e6e9ec;--muted:#9aa4ad;--line:#333a41;--full:#6ea3f0;--soft:#3a5178;--"
-	"panel:#1c2126;"
-	"--heat:110,163,240}}\n"
-	"*{box-sizing:border-box}\n"
-	"body{margin:0 auto;max-width:60rem;padding:1.25rem 1rem 3rem;background:var(--bg);color:var(--text);font:16px/1.5 "
-	"system-ui,sans-serif;"
-	"-webkit-text-size-adjust:100%}\n"
-	"h1{font-size:1.6rem;margin:0}h2{font-size:1.2rem;margin:0}h3{font-size:1rem;margin:1.25rem 0 .25rem}\n"
-	"section{border-top:1px solid var(--line);margin-top:2rem;padding-top:1.25rem}\n"
-	"p{margin:.4rem 0}.muted,figcaption{color:var(--muted);font-size:.875rem}\n"
-	".tiles{display:flex;flex-wrap:wrap;gap:.5rem 2.25rem;margin:1rem 0 0}.tiles div{line-height:1.25}.tiles "
-	"b{display:block;font-size:1.35rem}\n"
-	".tiles span{color:var(--muted);font-size:.875rem}\n"
-	"code,pre{font:.875rem/1.5 ui-monospace,monospace}\n"
-	"pre{background:var(--panel);border-radius:4px;margin:.6rem 0;padding:.5rem .75rem;white-space:pre-wrap;overflow-wrap:anywhere}\n"
-	".wide{overflow-x:auto;margin:.5rem 0}table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
-	"th,td{padding:.25rem .6rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}\n"
-	"th{font-weight:600;color:var(--muted);vertical-align:bottom}th:first-child,td:first-child,td.text,th.text{text-align:left}\n"
-	"tr.now td{font-weight:600}tr.now td:first-child::after{content:\" in force\";color:var(--full);font-weight:400}\n"
-	"td.bars{width:40%;min-width:7rem}svg.bar{display:block;width:100%;height:.7rem}\n"
-	".plots{display:flex;flex-wrap:wrap;gap:1rem 2rem}figure{margin:.75rem 0 .25rem}\n"
-	"svg.plot{display:block;width:340px;max-width:100%;height:auto}\n"
-	"svg text{font:11px "
-	"system-ui,sans-serif;fill:var(--muted)}text.x{text-anchor:middle}text.y{text-anchor:end}text.now{fill:var(--full);font-weight:600}"
-	"\n"
-	"line.grid{stroke:var(--line)}rect.full,circle.full{fill:var(--full)}rect.soft,circle.soft{fill:var(--soft)}\n"
-	"line.full{stroke:var(--full);stroke-width:2}line.soft{stroke:var(--soft);stroke-width:2}\n"
-	"td.heat{background:rgba(var(--heat),var(--a))}ul{margin:.4rem 0;padding-left:1.1rem}li{margin:.25rem "
-	"0;overflow-wrap:anywhere}summary{cursor:pointer}\n"
-	"@media "
-	"print{:root{--bg:#fff;--text:#000;--muted:#444;--line:#ccc;--full:#1f5fbf;--soft:#b3c8e8;--panel:#f4f4f4;--heat:31,95,191}\n"
-	"body{max-width:none;font-size:11pt;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}\n"
-	"figure,tr,li,pre{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}table{font-size:8.5pt}details{display:none}}\n"
-	"</style></head><body>\n";
 
 static void put_label(const struct calibrate *x, uint32_t rule, struct buf *out)
 {
@@ -58,13 +17,13 @@ static void put_label(const struct calibrate *x, uint32_t rule, struct buf *out)
 
 static void put_tile(const char *name, uint64_t v, struct buf *out)
 {
-	buf_printf(out, "<div><b>%s</b><span>%s</span></div>", calibrate_grouped(v), name);
+	page_tile(name, calibrate_grouped(v), out);
 }
 
 static void put_head(const struct calibrate *x, struct buf *out)
 {
 	char last[TIME_TEXT_BYTES];
-	buf_puts(out, head);
+	page_open(SLICE_LIT("Ringfence: calibration"), out);
 	buf_puts(out, "<h1>Calibration</h1>\n<p class=\"muted\">Whom rules would have caught");
 	if (x->sums.last_ms != TIME_NONE)
 		buf_printf(out, ", in calls up to %.16sZ", time_format(x->sums.last_ms, last));
@@ -383,5 +342,6 @@ void calibrate_html(const struct calibrate *x, struct buf *out)
 		      "acted: numbers stayed in phase "
 		      "<code>active</code>. <b>Their calls</b>: the share of all calls that the caught numbers made; <b>after catch</b>: "
 		      "made after they were caught. "
-		      "Quantiles are exact up to 128 and within 1 % beyond.</p></section>\n</body></html>\n");
+		      "Quantiles are exact up to 128 and within 1 % beyond.</p></section>\n");
+	page_close(out);
 }

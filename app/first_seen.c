@@ -97,6 +97,13 @@ void first_seen_keep(struct first_seen *f, uint64_t key_hash, int32_t first_day,
 	p->changed = true;
 }
 
+void first_seen_forget(struct first_seen *f, uint64_t key_hash)
+{
+	struct seen_page *p = page_of(f, key_hash);
+	if (p && !p->damaged && seen_remove(&p->bucket, key_hash))
+		p->changed = true;
+}
+
 uint32_t first_seen_changed(const struct first_seen *f)
 {
 	uint32_t n = 0;

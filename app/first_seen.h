@@ -30,6 +30,8 @@ enum err first_seen_read(struct first_seen *f, const struct store_ops *ops, stru
 int32_t first_seen_day(const struct first_seen *f, uint64_t key_hash, int32_t day);
 /* A record is deleted; it had ended on `end_day`. */
 void first_seen_keep(struct first_seen *f, uint64_t key_hash, int32_t first_day, int32_t end_day);
+/* A number is erased: its day goes too. Nothing if its bucket was not wanted, or does not have it. */
+void first_seen_forget(struct first_seen *f, uint64_t key_hash);
 /* How many buckets changed; and their puts, valid until the next reset. */
 uint32_t first_seen_changed(const struct first_seen *f);
 void first_seen_puts(struct first_seen *f, struct store_put *out);

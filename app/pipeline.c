@@ -115,6 +115,11 @@ static enum err load_first_seen(struct shard *s, const struct store_read *read, 
 			first_seen_want(f, s->asked.hashes[i]);
 	for (uint32_t i = 0; i < s->sweep_cnt; i++)
 		first_seen_want(f, key_hash(s->sweep[i]));
+	for (uint32_t i = 0; i < s->command_cnt; i++) {
+		const struct command *c = &s->commands[(s->command_first + i) % COMMANDS_WAITING_MAX].command;
+		if (c->verb == COMMAND_FORGET && c->reason == REASON_OK && c->number.len)
+			first_seen_want(f, key_hash(c->number));
+	}
 	return first_seen_read(f, s->pipe->ops, s->handle, s->pipe->settings->topics.cdr, s->meta.partition, why);
 }
 
@@ -213,7 +218,7 @@ static void list_day(struct shard *s, struct subject *sub)
 static void collect_records(struct shard *s, struct store_commit *c)
 {
 	uint32_t n = table_dirty_cnt(s->table), days = first_seen_changed(&s->first_seen), i = 0;
-	GROW(s->puts, s->put_cap, n + SWEEP_MAX + days);
+	GROW(s->puts, s->put_cap, n + SWEEP_MAX + days + s->histories.gone_cnt);
 	GROW(s->days, s->day_cap, n + s->day_cnt);
 	GROW(s->put_blocks, s->put_block_cap, n * RECORD_BLOCKS_MAX);
 	buf_reset(&s->records);
@@ -239,6 +244,8 @@ static void collect_records(struct shard *s, struct store_commit *c)
 		s->puts[i++] = (struct store_put){.at = {s->gone[k], SPACE_RECORD}};
 	first_seen_puts(&s->first_seen, s->puts + i);
 	i += days;
+	i += histories_puts(&s->histories, s->puts + i);
+	c->appends = histories_appends(&s->histories, &c->append_cnt);
 	c->puts = s->puts;
 	c->put_cnt = i;
 	c->days = s->days;
@@ -310,6 +317,7 @@ static enum err commit(struct shard *s, struct err_text *why)
 	s->outbox.acked_cnt = 0;
 	s->day_cnt = 0;
 	s->gone_cnt = 0;
+	histories_reset(&s->histories);
 	table_clean(s->table);
 	timers_clean(&s->timers);
 	table_evict(s->table);
@@ -324,6 +332,7 @@ static void begin(struct shard *s)
 	rules_scratch_reset(s->scratch);
 	s->said_cnt = 0;
 	s->timers_fired = 0;
+	s->forgot = false;
 	s->plan_to = s->batch.at; /* keys lived in the arena, subjects may have been evicted */
 	s->inbox_to = s->inbox_at;
 	inbox_put_in_order(s);

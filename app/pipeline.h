@@ -41,6 +41,7 @@ struct pipeline {
 	const struct store_ops *ops;
 	struct store *store;
 	bool resident;       /* the table is the store: commits carry no records (replay, state.store: memory) */
+	bool no_history;     /* histories are not kept: nobody can read them afterwards (replay without a dump of them) */
 	bool files;          /* input comes from files: no Kafka timestamps; in_future goes by the clock so far */
 	bool any_time;       /* files: no in_future check */
 	struct rules *rules; /* current generation; swapped under rules_lock */

@@ -128,6 +128,10 @@ const struct config_key settings_table[] = {
 		    "comments. Read "
 		    "with the rules, and again with them."),
 
+	ROW("profiles", PATH_PAIRS, profiles, "",
+	    .help = "Business profiles for dossiers, as `ACCOUNT: file`: a YAML file with name, website, address, years, purpose, opt_in, "
+		    "licences, contact."),
+
 	POLICY_ROWS(ROW, "policy.", policy),
 	AGING_ROWS(ROW, policy),
 	ROW("aging.steps", STRINGS, life.aging_steps, "5:10,10:20,14:30",

@@ -35,6 +35,7 @@ struct settings {
 	int64_t cache_bytes; /* state.cache_bytes: all shards of the process together */
 	struct config_strings rule_files;
 	struct config_pairs rule_lists; /* names and paths */
+	struct config_pairs profiles;   /* accounts and paths of their business profiles */
 	bool rules_watch;
 	struct policy policy; /* the policy `default` */
 	struct {

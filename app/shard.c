@@ -11,7 +11,10 @@
 
 enum err pipeline_init(struct pipeline *p, const struct settings *settings, bool resident, struct err_text *why)
 {
-	*p = (struct pipeline){.settings = settings, .resident = resident, .ops = store_ops((enum store_kind)settings->store.kind)};
+	*p = (struct pipeline){.settings = settings,
+			       .resident = resident,
+			       .no_history = resident,
+			       .ops = store_ops((enum store_kind)settings->store.kind)};
 	pthread_mutex_init(&p->rules_lock, NULL);
 	return p->ops->open(&settings->store, false, &p->store, why);
 }
@@ -132,6 +135,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->outlet = outlet;
 	s->owner = next_owner();
 	s->hand_from_ms = TIME_NONE;
+	histories_init(&s->histories);
 	s->table = table_new(p->resident ? 0 : set->cache_bytes);
 	timers_init(&s->timers);
 	outbox_init(&s->outbox);
@@ -311,6 +315,7 @@ void shard_drop(struct shard *s)
 	free(s->days);
 	arena_release(&s->sweep_arena);
 	first_seen_release(&s->first_seen);
+	histories_release(&s->histories);
 	free(s->damaged);
 	free(s);
 }

@@ -4,6 +4,7 @@
 #define RINGFENCE_APP_SHARD_H
 
 #include "app/first_seen.h"
+#include "app/histories.h"
 #include "app/pipeline.h"
 #include "base/hash.h"
 
@@ -102,6 +103,7 @@ struct shard {
 	struct store_entry *entries;
 	uint32_t entry_cap;
 	uint32_t timers_fired;
+	bool forgot;  /* a number was erased: the cycle ends, nothing may name it any more */
 	bool changed; /* something to commit */
 	bool commit_pending;
 	struct mono_time commit_sent;
@@ -115,6 +117,7 @@ struct shard {
 	uint64_t hand;        /* where the table is the store: the next cell that is looked at */
 	int64_t hand_from_ms; /* from this time of the shard's clock on; TIME_NONE: no CDR yet */
 	struct first_seen first_seen;
+	struct histories histories; /* what the cycle appends to histories, and which ones end */
 
 	/* records that could not be read: kept aside in the store, never overwritten */
 	char (*damaged)[SUBJECT_KEY_MAX + 1];
@@ -171,6 +174,8 @@ enum err apply_batch(struct shard *s, struct wall_time now, struct err_text *why
  * ends here, a limit is reached or a record has to be loaded. */
 bool apply_time(struct shard *s, int64_t to_ms, int64_t commands_before_ms, enum err *e, struct err_text *why);
 
+/* An event of the present cause, `ordinal` among those of it, into the outbox. Its record is to be marked by the caller, if it stays. */
+void shard_event(struct shard *s, struct subject *sub, struct event *e, uint32_t ordinal);
 void shard_say(struct shard *s, const struct event *e); /* behind what was said in this turn */
 void shard_use_rules(struct shard *s);                  /* the present ones, if they are not those it has */
 
@@ -189,6 +194,13 @@ enum err copies_out(struct shard *s, struct err_text *why) MUST_CHECK; /* sent, 
 /* To the cohorts of a number: its block, and where a CDR or an account is at hand those. */
 enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, const struct cdr *c, struct slice account, int64_t time_ms,
 		   struct err_text *why) MUST_CHECK;
+
+/* ---- forget.c ---- */
+
+/* Erases a number, for a command (s->cause is set): record, history, timers, its first-seen day; its entry on the numbers
+ * topic gets a tombstone. False: it changed in this cycle, which has to end first; nothing is done then, ask again in the next one. Afterwards the cycle
+ * ends by itself. The bucket of its first-seen day must have been wanted (load_first_seen does for every waiting `forget`). */
+bool shard_forget(struct shard *s, struct subject *sub, int64_t time_ms);
 
 /* ---- sweep.c ---- */
 

@@ -43,7 +43,7 @@ struct hot {
 struct stats {
 	const struct peek *peek;
 	uint32_t shards;
-	uint64_t kinds[4], bytes, outbox, timers, unreadable;
+	uint64_t kinds[4], bytes, outbox, timers, unreadable, histories, history_bytes;
 	uint32_t *by_size; /* how many records of each length */
 	struct hot hottest[HOTTEST];
 };
@@ -58,6 +58,16 @@ static void note_hot(struct stats *s, struct slice key, uint64_t calls)
 	memmove(&s->hottest[i + 1], &s->hottest[i], (size_t)(HOTTEST - 1 - i) * sizeof s->hottest[0]);
 	s->hottest[i].calls = calls;
 	snprintf(s->hottest[i].key, sizeof s->hottest[i].key, SLICE_FMT, SLICE_ARG(key));
+}
+
+static enum err stats_history(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	struct stats *s = ctx;
+	(void)key;
+	(void)number;
+	s->histories++;
+	s->history_bytes += value.len;
+	return ERR_OK;
 }
 
 static enum err stats_record(void *ctx, struct slice key, struct slice value, int64_t number)
@@ -95,6 +105,8 @@ static enum err stats_shard(void *ctx, struct store_shard *h, const struct meta 
 	(void)m;
 	s->shards++;
 	enum err e = ops->values(h, SPACE_RECORD, stats_record, s, why);
+	if (!e)
+		e = ops->values(h, SPACE_HISTORY, stats_history, s, why);
 	if (!e)
 		e = ops->outbox(h, count_one, &s->outbox, why);
 	return e ? e : ops->timers(h, count_one, &s->timers, why);
@@ -144,6 +156,10 @@ static void print_stats(const struct stats *s)
 	json_close(&j, '}');
 	json_key(&j, "unreadable");
 	json_uint(&j, s->unreadable);
+	json_key(&j, "histories");
+	json_uint(&j, s->histories);
+	json_key(&j, "history_bytes");
+	json_uint(&j, s->history_bytes);
 	json_key(&j, "timers");
 	json_uint(&j, s->timers);
 	json_key(&j, "outbox");
@@ -188,12 +204,25 @@ struct dues {
 	size_t cnt, cap;
 };
 
+struct head {
+	struct slice key; /* owned by the arena of `wanted` */
+	struct history_head of;
+	bool found;
+};
+
+struct heads {
+	struct head *v;
+	size_t cnt, cap;
+};
+
 struct check {
 	const struct peek *peek;
 	struct rules_scratch *scratch;
 	const struct meta *meta;
 	struct dues wanted, listed; /* timers by the records; timers of the list */
-	uint64_t records, timers, faults;
+	struct heads heads;         /* where histories end, by the records */
+	struct arena scrap;         /* of one history */
+	uint64_t records, timers, histories, faults;
 };
 
 PRINTF_LIKE(2, 3)
@@ -222,6 +251,20 @@ static int by_key(const void *a, const void *b)
 	return slice_cmp(((const struct due *)a)->key, ((const struct due *)b)->key);
 }
 
+static void want(struct check *c, struct slice key, const struct rules_view *v)
+{
+	struct heads *h = &c->heads;
+	if (v->due_ms != TIME_NONE)
+		dues_add(&c->wanted, key, v->due_ms);
+	if (!v->has_history)
+		return;
+	if (h->cnt == h->cap) {
+		h->cap = h->cap ? 2 * h->cap : 256;
+		h->v = mem_realloc(h->v, h->cap * sizeof *h->v);
+	}
+	h->v[h->cnt++] = (struct head){arena_copy(&c->wanted.arena, key), v->history, false};
+}
+
 static void unheard(void *ctx, struct event *e)
 {
 	(void)ctx;
@@ -246,8 +289,8 @@ static enum err check_record(void *ctx, struct slice key, struct slice value, in
 		fault(c, SLICE_FMT ": %s", SLICE_ARG(key), why.text);
 	else if (rules_view(c->scratch, c->peek->rules, &rs, &view))
 		fault(c, SLICE_FMT ": its alerts and phase cannot be read", SLICE_ARG(key));
-	else if (view.due_ms != TIME_NONE)
-		dues_add(&c->wanted, key, view.due_ms);
+	else
+		want(c, key, &view);
 	if (sub.clock_ms != TIME_NONE && c->meta->cdr_clock_ms != TIME_NONE && subject_kind_of(key) == SUBJECT_NUMBER &&
 	    sub.clock_ms > c->meta->cdr_clock_ms)
 		fault(c, SLICE_FMT ": its clock is ahead of its shard's", SLICE_ARG(key));
@@ -300,6 +343,53 @@ static enum err check_first_seen(void *ctx, struct slice key, struct slice value
 	return ERR_OK;
 }
 
+static int by_head(const void *a, const void *b)
+{
+	return slice_cmp(((const struct head *)a)->key, ((const struct head *)b)->key);
+}
+
+/* A history reads, and ends where its record says. */
+static enum err check_history(void *ctx, struct slice key, struct slice value, int64_t number)
+{
+	struct check *c = ctx;
+	struct history h;
+	struct case_row rows[CASE_ROWS];
+	struct err_text why;
+	uint32_t damaged = 0, row_cnt = case_rows_read(value, rows, &damaged);
+	const struct head wanted = {.key = key};
+	(void)number;
+	c->histories++;
+	arena_reset(&c->scrap);
+	struct head *at = c->heads.cnt ? bsearch(&wanted, c->heads.v, c->heads.cnt, sizeof wanted, by_head) : NULL;
+	if (!at) {
+		fault(c, SLICE_FMT ": it has a history that its record does not know", SLICE_ARG(key));
+		return ERR_OK;
+	}
+	at->found = true;
+	if (history_read(value, &c->scrap, &h, &why))
+		fault(c, SLICE_FMT ": %s", SLICE_ARG(key), why.text);
+	else if (h.head.entry_cnt != at->of.entry_cnt || h.head.segment != at->of.segment || h.head.used != at->of.used ||
+		 h.head.slot != at->of.slot)
+		fault(c, SLICE_FMT ": its history does not end where its record says", SLICE_ARG(key));
+	if (damaged || row_cnt != (at->of.finished < CASE_ROWS ? at->of.finished : CASE_ROWS))
+		fault(c, SLICE_FMT ": %u finished episodes are in its history, %u are damaged, its record knows %u", SLICE_ARG(key),
+		      row_cnt, damaged, at->of.finished);
+	return ERR_OK;
+}
+
+static enum err check_histories(struct check *c, struct store_shard *h, struct err_text *why)
+{
+	struct heads *all = &c->heads;
+	if (all->cnt)
+		qsort(all->v, all->cnt, sizeof *all->v, by_head);
+	enum err e = c->peek->ops->values(h, SPACE_HISTORY, check_history, c, why);
+	for (size_t i = 0; i < all->cnt && !e; i++)
+		if (!all->v[i].found)
+			fault(c, SLICE_FMT ": its history is missing", SLICE_ARG(all->v[i].key));
+	all->cnt = 0;
+	return e;
+}
+
 static enum err check_shard(void *ctx, struct store_shard *h, const struct meta *m, struct err_text *why)
 {
 	struct check *c = ctx;
@@ -315,6 +405,8 @@ static enum err check_shard(void *ctx, struct store_shard *h, const struct meta 
 	if (!e)
 		e = ops->values(h, SPACE_SEEN, check_first_seen, c, why);
 	if (!e)
+		e = check_histories(c, h, why);
+	if (!e)
 		e = ops->timers(h, check_timer, c, why);
 	if (!e)
 		compare_timers(c);
@@ -329,13 +421,16 @@ enum err state_check(const struct peek *p, struct err_text *why)
 	struct check c = {.peek = p, .scratch = rules_scratch_new(&p->set.policies, unheard, NULL)};
 	arena_init(&c.wanted.arena, 64 << 10);
 	arena_init(&c.listed.arena, 64 << 10);
+	arena_init(&c.scrap, 64 << 10);
 	enum err e = each_shard(p, check_shard, &c, why);
 	if (!e)
-		printf("%llu records, %llu timers in %d shards: %llu faults\n", (unsigned long long)c.records, (unsigned long long)c.timers,
-		       p->partitions, (unsigned long long)c.faults);
+		printf("%llu records, %llu timers, %llu histories in %d shards: %llu faults\n", (unsigned long long)c.records,
+		       (unsigned long long)c.timers, (unsigned long long)c.histories, p->partitions, (unsigned long long)c.faults);
 	rules_scratch_free(c.scratch);
 	arena_release(&c.wanted.arena);
 	arena_release(&c.listed.arena);
+	arena_release(&c.scrap);
+	free(c.heads.v);
 	free(c.wanted.v);
 	free(c.listed.v);
 	if (!e && c.faults)

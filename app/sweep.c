@@ -62,6 +62,7 @@ static void sweep_one(struct shard *s, struct slice key)
 		first_seen_keep(&s->first_seen, hash, subject_first_day(sub), subject_end_day(sub, s->pipe->settings->keep_ms));
 		move(s, key, -1);
 		timers_set(&s->timers, key, hash, TIME_NONE);
+		histories_end(s, sub);
 		s->gone[s->gone_cnt++] = key;
 		s->meta.counts.expired++;
 		table_remove(s->table, sub);
@@ -86,6 +87,7 @@ static void sweep_resident_one(struct shard *s, struct subject *sub)
 	int32_t end_day = subject_end_day(sub, keep_ms);
 	if (sub->dirty || !subject_has_ended(s, sub, clock_ms))
 		return;
+	histories_end(s, sub);
 	if (utc_day(clock_ms) - end_day > SEEN_KEPT_DAYS)
 		table_remove(s->table, sub);
 	else

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `config`: validate, show, document. */
 #include "app/app.h"
+#include "app/profile.h"
 #include "app/relay.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
-static const char help[] =
-	"usage: ringfence config check -c FILE\n"
-	"       ringfence config print [-c FILE]\n"
-	"       ringfence config reference\n"
-	"       ringfence config schema\n"
-	"\n"
-	"  check        reads the configuration and the rule files it names; every mistake with its line; exit 2 if there is one\n"
-	"  print        the effective values of all keys as YAML, secrets hidden\n"
-	"  reference    a table of all keys, in Markdown\n"
-	"  schema       a JSON Schema of the configuration, for editors\n"
-	"\n"
-	"example: ringfence config check -c ringfence.yaml\n";
+static const char help[] = "usage: ringfence config check -c FILE\n"
+			   "       ringfence config print [-c FILE]\n"
+			   "       ringfence config reference\n"
+			   "       ringfence config schema\n"
+			   "\n"
+			   "  check        reads the configuration, the rule files and business profiles it names; every mistake with its "
+			   "line; exit 2 if there is one\n"
+			   "  print        the effective values of all keys as YAML, secrets hidden\n"
+			   "  reference    a table of all keys, in Markdown\n"
+			   "  schema       a JSON Schema of the configuration, for editors\n"
+			   "\n"
+			   "example: ringfence config check -c ringfence.yaml\n";
 
 static enum err check_rules(const struct settings *set)
 {
@@ -34,6 +35,20 @@ static enum err check_rules(const struct settings *set)
 	return e;
 }
 
+static enum err check_profiles(const struct settings *set, struct arena *a)
+{
+	struct buf problems = {0};
+	enum err worst = ERR_OK;
+	for (uint32_t i = 0; i < set->profiles.n; i++) {
+		struct profile p;
+		enum err e = profile_load(set->profiles.v[i].value, a, &p, &problems);
+		worst = e ? e : worst;
+	}
+	fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
+	buf_release(&problems);
+	return worst;
+}
+
 static int check(const char *config)
 {
 	struct arena a;
@@ -42,6 +57,8 @@ static int check(const char *config)
 	enum err e = settings_load(config, &a, &set);
 	if (!e)
 		e = check_rules(&set);
+	if (!e)
+		e = check_profiles(&set, &a);
 	if (!e)
 		printf("%s: good\n", config);
 	arena_release(&a);

@@ -2,6 +2,7 @@
 /* `number`: read one number; put a command about it on the control topic. */
 #include "app/app.h"
 #include "app/dump.h"
+#include "app/number_verbs.h"
 #include "app/peek.h"
 #include "sinks/json.h"
 
@@ -15,11 +16,15 @@
 static const char help[] =
 	"usage: ringfence number show -c FILE NUMBER\n"
 	"       ringfence number quarantine|release -c FILE [--note TEXT] [--by NAME] [--id ID] [--wait D] NUMBER\n"
+	"       ringfence number dossier -c FILE [--episode N] [--format json|html] [--out FILE] NUMBER\n"
+	"       ringfence number list -c FILE [--phase P | --finished] [--format table|csv|json]\n"
 	"\n"
 	"NUMBER is E.164, as in +15551230000.\n"
 	"\n"
 	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, its health "
 	"with reasons, as JSON\n"
+	"  dossier      the audit and documentation package of a number, or the case study of an episode, as JSON or as a page\n"
+	"  list         the numbers that are not active, or those of a phase; the episodes that ended (each with --help of its own)\n"
 	"  quarantine   puts the number to rest, whatever the rules say\n"
 	"  release      ends its quarantine: back to active\n"
 	"\n"
@@ -366,6 +371,10 @@ int verb_number(int argc, char **argv)
 						{0}};
 	struct options o = {.by = getenv("USER"), .wait_ms = 10 * SECOND_MS};
 	int option;
+	if (argc > 1 && strcmp(argv[1], "dossier") == 0)
+		return verb_number_dossier(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "list") == 0)
+		return verb_number_list(argc - 1, argv + 1);
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
@@ -385,7 +394,7 @@ int verb_number(int argc, char **argv)
 	const char *what = optind < argc ? argv[optind] : "";
 	o.number = optind + 1 < argc ? argv[optind + 1] : "";
 	if (strcmp(what, "show") != 0 && strcmp(what, "quarantine") != 0 && strcmp(what, "release") != 0)
-		return verb_usage("number", "say what: show, quarantine or release");
+		return verb_usage("number", "say what: show, dossier, list, quarantine or release");
 	if (!o.config)
 		return verb_usage("number", "-c FILE is missing");
 	if (!e164_valid(slice_of(o.number)))

@@ -2,8 +2,10 @@
 /* `replay`: the whole pipeline over files. */
 #include "app/app.h"
 #include "app/dump.h"
+#include "app/dump_histories.h"
 #include "app/progress.h"
 #include "app/replay.h"
+#include "app/shard.h"
 #include "sinks/json.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 #include <stdlib.h>
 
 static const char help[] =
-	"usage: ringfence replay [-c FILE] [--rules F]... [--control F] [--out DIR] [--dump FILE] [--until TIME]\n"
+	"usage: ringfence replay [-c FILE] [--rules F]... [--control F] [--out DIR] [--dump FILE [--histories]] [--until TIME]\n"
 	"                        [--partitions P] [--any-time] FILE...\n"
 	"\n"
 	"Runs files of canonical CDRs, in the order given, through the whole pipeline: windows, rules, phases, events. State is kept in\n"
@@ -24,6 +26,7 @@ static const char help[] =
 	"  --out DIR        writes alerts.jsonl transitions.jsonl numbers.jsonl disputes.jsonl advisories.jsonl dead-letters.jsonl\n"
 	"                   (CloudEvents, one a line) and summary.json there; without it only the summary goes to standard output\n"
 	"  --dump FILE      writes every subject there, as `state dump --subjects` prints it\n"
+	"  --histories      and behind them the histories of numbers that were in quarantine or flagged\n"
 	"  --until TIME     lets every shard's time go on to TIME, RFC 3339 or epoch ms (default: it stops at its last CDR or command)\n"
 	"  --partitions P   shards, as partitions of a topic (default 1)\n"
 	"  --any-time       do not refuse CDRs more than 400 days after the newest so far\n"
@@ -40,7 +43,7 @@ struct options {
 	size_t rule_cnt;
 	int64_t until_ms;
 	int32_t partitions;
-	bool any_time;
+	bool any_time, histories;
 };
 
 /* ---- what is left behind ---- */
@@ -100,6 +103,19 @@ static enum err leave_summary(const struct options *o, const struct replay *r, s
 	return e;
 }
 
+static enum err leave_histories(const struct pipeline *p, const struct replay *r, FILE *f, struct err_text *why)
+{
+	struct dump_histories *d = dump_histories_new();
+	struct shard *s;
+	enum err e = ERR_OK;
+	for (int32_t i = 0; !e && (s = replay_shard(r, i)); i++)
+		e = dump_histories_add(d, p->ops, s->handle, why);
+	if (!e)
+		e = dump_histories_print(d, f, why);
+	dump_histories_free(d);
+	return e;
+}
+
 static enum err leave_dump(const struct options *o, const struct pipeline *p, const struct replay *r, struct err_text *why)
 {
 	FILE *f = fopen(o->dump, "we");
@@ -115,6 +131,8 @@ static enum err leave_dump(const struct options *o, const struct pipeline *p, co
 	}
 	enum err e = dump_print(d, f, why);
 	dump_free(d);
+	if (!e && o->histories)
+		e = leave_histories(p, r, f, why);
 	if (fclose(f) != 0 && !e)
 		e = err_set(why, ERR_IO, "cannot write %s: %s", o->dump, strerror(errno));
 	return e;
@@ -181,6 +199,7 @@ static int start(const struct options *o, char **files, int file_cnt)
 	if (!e) {
 		e = pipeline_init(&p, &set, true, &why);
 		p.files = true;
+		p.no_history = !o->histories;
 		if (e)
 			verb_fail(e, &why);
 		else if (!(e = load_rules(o, &set, &p)) && (e = run(o, &p, files, file_cnt, &why)))
@@ -191,11 +210,17 @@ static int start(const struct options *o, char **files, int file_cnt)
 	return err_exit(e);
 }
 
-static const struct option options[] = {{"rules", required_argument, NULL, 'r'}, {"control", required_argument, NULL, 'C'},
-					{"out", required_argument, NULL, 'o'},   {"dump", required_argument, NULL, 'd'},
-					{"until", required_argument, NULL, 'u'}, {"partitions", required_argument, NULL, 'p'},
-					{"any-time", no_argument, NULL, 'a'},    {"config", required_argument, NULL, 'c'},
-					{"help", no_argument, NULL, 'h'},        {0}};
+static const struct option options[] = {{"rules", required_argument, NULL, 'r'},
+					{"control", required_argument, NULL, 'C'},
+					{"out", required_argument, NULL, 'o'},
+					{"dump", required_argument, NULL, 'd'},
+					{"until", required_argument, NULL, 'u'},
+					{"partitions", required_argument, NULL, 'p'},
+					{"any-time", no_argument, NULL, 'a'},
+					{"config", required_argument, NULL, 'c'},
+					{"histories", no_argument, NULL, 'H'},
+					{"help", no_argument, NULL, 'h'},
+					{0}};
 
 /* One option; false: wrong, *status is set. */
 static bool take_option(struct options *o, int option, int *status)
@@ -223,6 +248,9 @@ static bool take_option(struct options *o, int option, int *status)
 		return true;
 	case 'a':
 		o->any_time = true;
+		return true;
+	case 'H':
+		o->histories = true;
 		return true;
 	case 'u':
 		if (time_parse(slice_of(optarg), &o->until_ms))
@@ -255,5 +283,7 @@ int verb_replay(int argc, char **argv)
 	}
 	if (optind == argc)
 		return verb_usage("replay", "no file given");
+	if (o.histories && !o.dump)
+		return verb_usage("replay", "--histories goes into the file of --dump, which is missing");
 	return start(&o, argv + optind, argc - optind);
 }

@@ -2,6 +2,7 @@
 /* `state`: what is stored, seen from outside. */
 #include "app/app.h"
 #include "app/dump.h"
+#include "app/dump_histories.h"
 #include "app/peek.h"
 #include "app/positions.h"
 #include "app/state_look.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 
 static const char help[] =
-	"usage: ringfence state dump -c FILE [--subjects]\n"
+	"usage: ringfence state dump -c FILE [--subjects] [--histories]\n"
 	"       ringfence state positions -c FILE [--set TOPIC:PARTITION=OFFSET]... [--unasked]\n"
 	"       ringfence state stats -c FILE\n"
 	"       ringfence state check -c FILE\n"
@@ -18,7 +19,9 @@ static const char help[] =
 	"Reads the store of a configuration; but for --set nothing is changed, and a service that runs is not disturbed.\n"
 	"\n"
 	"  dump         one JSON object a line: first each shard, then each subject, sorted. Two equal states give equal bytes.\n"
-	"               --subjects leaves out the shards' lines\n"
+	"               --subjects leaves out the shards' lines; --histories adds, behind the subjects, the histories of numbers that were "
+	"in\n"
+	"               quarantine or flagged, a line each\n"
 	"  positions    the shards' lines alone: CDRs applied, input positions, counts\n"
 	"               --set: a shard reads on from there, also of the topics of commands and copies. Refused while the group has "
 	"members;\n"
@@ -33,7 +36,8 @@ static const char help[] =
 
 struct visit {
 	struct dump *dump;
-	int64_t clock_ms; /* of the shard */
+	struct dump_histories *histories; /* NULL: not asked for */
+	int64_t clock_ms;                 /* of the shard */
 	struct err_text *why;
 	uint64_t damaged;
 };
@@ -65,21 +69,28 @@ static enum err dump_one(const struct peek *r, int32_t partition, bool shards, s
 		v->clock_ms = m.clock_ms;
 	if (!e && found && v)
 		e = r->ops->values(h, SPACE_RECORD, take_record, v, why);
+	if (!e && found && v && v->histories)
+		e = dump_histories_add(v->histories, r->ops, h, why);
 	if (h)
 		r->ops->shard_close(h);
 	return e;
 }
 
-static enum err dump_all(const struct peek *r, bool shards, bool subjects, struct err_text *why)
+static enum err dump_all(const struct peek *r, bool shards, bool subjects, bool histories, struct err_text *why)
 {
 	struct visit v = {.why = why};
 	enum err e = ERR_OK;
 	if (subjects)
 		v.dump = dump_new(&r->set, r->rules);
+	if (subjects && histories)
+		v.histories = dump_histories_new();
 	for (int32_t i = 0; i < r->partitions && !e; i++)
 		e = dump_one(r, i, shards, subjects ? &v : NULL, why);
 	if (!e && subjects)
 		e = dump_print(v.dump, stdout, why);
+	if (!e && v.histories)
+		e = dump_histories_print(v.histories, stdout, why);
+	dump_histories_free(v.histories);
 	dump_free(v.dump);
 	if (fflush(stdout) != 0 && !e)
 		e = err_set(why, ERR_IO, "cannot write to standard output");
@@ -91,15 +102,19 @@ static enum err dump_all(const struct peek *r, bool shards, bool subjects, struc
 struct asked_for {
 	const char *config, *sets[SETS_MAX];
 	size_t set_cnt;
-	bool subjects_only, unasked;
+	bool subjects_only, histories, unasked;
 };
 
 /* 0: go on with what is left in argv; else the exit status, less one. */
 static int read_options(int argc, char **argv, struct asked_for *a)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"subjects", no_argument, NULL, 's'},
-						{"set", required_argument, NULL, 'S'},    {"unasked", no_argument, NULL, 'u'},
-						{"help", no_argument, NULL, 'h'},         {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"subjects", no_argument, NULL, 's'},
+						{"histories", no_argument, NULL, 'H'},
+						{"set", required_argument, NULL, 'S'},
+						{"unasked", no_argument, NULL, 'u'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
 	int o;
 	while ((o = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		if (o == 'h')
@@ -116,6 +131,7 @@ static int read_options(int argc, char **argv, struct asked_for *a)
 			a->sets[a->set_cnt++] = optarg;
 		a->unasked = a->unasked || o == 'u';
 		a->subjects_only = a->subjects_only || o == 's';
+		a->histories = a->histories || o == 'H';
 	}
 	return 0;
 }
@@ -135,6 +151,8 @@ int verb_state(int argc, char **argv)
 		return verb_usage("state", "-c FILE is missing");
 	if ((a.set_cnt || a.unasked) && !positions)
 		return verb_usage("state", "--set and --unasked belong to state positions");
+	if (a.histories && !dump)
+		return verb_usage("state", "--histories belongs to state dump");
 	struct peek r;
 	struct err_text why;
 	enum err e = a.set_cnt ? positions_set(a.config, a.sets, a.set_cnt, a.unasked, &why) : ERR_OK;
@@ -142,7 +160,7 @@ int verb_state(int argc, char **argv)
 		return verb_fail(e, &why);
 	e = peek_open(a.config, &r, &why);
 	if (!e)
-		e = stats ? state_stats(&r, &why) : check ? state_check(&r, &why) : dump_all(&r, !a.subjects_only, dump, &why);
+		e = stats ? state_stats(&r, &why) : check ? state_check(&r, &why) : dump_all(&r, !a.subjects_only, dump, a.histories, &why);
 	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }

@@ -98,6 +98,7 @@ static void say(struct turn *t, enum event_kind kind, const struct rule *rule, c
 		e.alert.severity = arena_copy(&t->s->arena, a->severity);
 	}
 	turn_say(t, &e);
+	history_alert(t, kind, &e.alert, at_ms);
 }
 
 /* ---- one alert ---- */
@@ -152,7 +153,7 @@ static void raise_alert(struct turn *t, const struct rule *rule, struct alert *a
 static void resolve(struct turn *t, const struct rule *rule, struct alert *a, int64_t at_ms)
 {
 	say(t, EVENT_ALERT_RESOLVED, rule, a, at_ms);
-	flag_on_resolved(t, a);
+	flag_on_resolved(t, a, at_ms);
 	state_close(t->state, a);
 }
 

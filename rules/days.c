@@ -10,6 +10,7 @@ void advise(struct turn *t, const char *topic, struct slice detail_json, int64_t
 	e.step = topic;
 	e.advisory = (struct event_advisory){.topic = topic, .detail_json = detail_json};
 	turn_say(t, &e);
+	history_add(t, &(struct history_entry){.time_ms = at_ms, .kind = HISTORY_ADVISORY, .advisory = {slice_of(topic), detail_json}});
 }
 
 /* ---- days ---- */

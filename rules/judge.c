@@ -62,6 +62,7 @@ static void say_transition(struct turn *t, enum phase from, const struct judged 
 						 .until_ms = p->until_ms,
 						 .caps = phase_caps(t, p->phase, judge_local_day(t, p->since_ms))};
 	turn_say(t, &e);
+	case_study_on_change(t, &e);
 }
 
 /* The rest begins again. Its days go on: this is no beginning for them. */
@@ -119,6 +120,7 @@ static void say_violation(struct turn *t, const struct judged *j)
 					       .value = j->value,
 					       .consequence = slice_of(consequence_name(consequence_of(t, j)))};
 	turn_say(t, &e);
+	history_violation(t, &e, j->day->day);
 }
 
 void judge_breach(struct turn *t, const struct judged *j)

@@ -211,6 +211,7 @@ void phase_change(struct turn *t, enum phase to, int64_t at_ms, struct ground g)
 						 .until_ms = p->until_ms,
 						 .caps = phase_caps(t, to, judge_local_day(t, p->since_ms))};
 	turn_say(t, &e);
+	case_study_on_change(t, &e);
 }
 
 /* A phase never begins before the one that it follows. */
@@ -224,8 +225,10 @@ static int64_t not_before(const struct turn *t, int64_t at_ms)
 static void quarantine(struct turn *t, int64_t at_ms, int64_t longest_ms, struct ground g)
 {
 	struct phase_state *p = &t->state->phase;
-	if (p->phase == PHASE_REST)
+	if (p->phase == PHASE_REST) {
+		history_again(t, at_ms, g.reason, g.detail);
 		return;
+	}
 	at_ms = not_before(t, at_ms);
 	p->episode++;
 	p->longest_ms = longest_ms;

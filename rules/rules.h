@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/history.h"
 #include "rules/policy.h"
 #include "schemas/cdr.h"
 #include "schemas/event.h"
@@ -134,6 +135,10 @@ struct rules_subject {
 	struct rules_limits *limits; /* in and out: of its shard. NULL: no limit holds */
 	bool changed;                /* out: state is new (state_len 0: plain, nothing to remember) */
 	int64_t due_ms; /* out: the earliest timer of this subject, TIME_NONE if it has none. Not set while the state stays empty */
+	/* out, borrowed as the state: what goes into its history (rules/history.h), written together with the record. `changed` is set if there is something */
+	const struct history_write *history;
+	const uint8_t *history_bytes;
+	uint32_t history_cnt;
 };
 
 /* Whether the state section can be read: ERR_CORRUPT if it is damaged or of a newer version. To be asked once when a record is loaded; the calls
@@ -186,7 +191,8 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
  * A section that cannot be read has no room. Evaluates no rule: whoever counts the flag asks them afterwards. */
 enum rules_flagged { FLAG_OPENED, FLAG_KNOWN /* it is open already */, FLAG_NO_ROOM /* too many are open */ };
 enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag);
-/* The open flags that match are closed; a text that is absent (p == NULL) matches any. subject->changed says whether there were some. */
+/* The open flags that match are closed; a text that is absent (p == NULL) matches any, `by` and `since_ms` are those of the command. subject->changed
+ * says whether there were some. */
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
 
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
@@ -203,6 +209,9 @@ struct rules_view {
 	const struct event_flag
 		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
 	uint32_t open_flag_cnt;
+	struct slice account; /* as far as the record keeps it: borrowed from the state; absent: not known */
+	bool has_history;
+	struct history_head history;
 	int64_t due_ms;
 };
 /* What keeps the record of a silent subject beyond its time (DESIGN section 7, "Expiry"): an episode, a firing alert, an open flag. */

@@ -30,6 +30,7 @@ void rules_scratch_free(struct rules_scratch *s)
 	arena_release(&s->arena);
 	machine_release(&s->machine);
 	buf_release(&s->out);
+	history_stage_release(&s->history);
 	for (int kind = 0; kind < SUBJECT_KINDS; kind++) {
 		free(s->figures[kind].filled);
 		free(s->figures[kind].values);
@@ -116,6 +117,13 @@ void turn_find_policy(struct turn *t, const struct cdr *call)
 	t->zone = policy_zone(p, number, *account, w && w->zone_of ? w->zone_of(number) : 0);
 }
 
+/* By what it lives; and the history tells the days that are over. */
+static void turn_find_number(struct turn *t, const struct cdr *call)
+{
+	turn_find_policy(t, call);
+	history_tell_days(t);
+}
+
 /* An account is kept with the number while something asks for it. */
 static void keep_account(struct turn *t, struct slice before)
 {
@@ -124,6 +132,12 @@ static void keep_account(struct turn *t, struct slice before)
 		*account = SLICE_NONE;
 	if (!slice_eq(*account, before))
 		t->state->changed = true;
+}
+
+static void nothing_yet(struct rules_subject *subject)
+{
+	subject->changed = false;
+	subject->history_cnt = 0;
 }
 
 /* False: the section cannot be read, and nothing may be done. */
@@ -135,6 +149,8 @@ static bool turn_begin(struct turn *t)
 		s->counts.unreadable++;
 		return false;
 	}
+	t->episode_before = t->state->phase.episode;
+	history_stage_reset(&s->history);
 	for (uint32_t i = 0; t->rules && i < t->state->alert_cnt; i++) {
 		struct alert *a = &t->state->alerts[i];
 		a->rule = rules_find(t->rules, a->name, a->fingerprint);
@@ -155,6 +171,10 @@ static void turn_settle(struct turn *t)
 
 static void turn_end(struct turn *t, struct rules_subject *subject)
 {
+	history_turn_end(t);
+	subject->history_bytes = t->s->history.placed.data;
+	subject->history = t->s->history.writes;
+	subject->history_cnt = t->s->history.write_cnt;
 	subject->due_ms = state_due(t->state);
 	subject->changed = t->state->changed;
 	if (!subject->changed)
@@ -228,7 +248,7 @@ static bool nothing_to_do(const struct rules_scratch *s, const struct rules_subj
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
 		   int64_t now_ms)
 {
-	subject->changed = false;
+	nothing_yet(subject);
 	if (r->bare)
 		return;
 	use_rules(s, r);
@@ -242,7 +262,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	struct slice account = t.state->account;
 	bool number = subject->kind == SUBJECT_NUMBER;
 	if (number)
-		turn_find_policy(&t, call);
+		turn_find_number(&t, call);
 	alerts_on_call(&t);
 	turn_settle(&t);
 	if (number && call && subject->first_call)
@@ -279,14 +299,14 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 		    const char **timer)
 {
 	struct turn t = {.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = due_ms, .fired_ms = due_ms};
-	subject->changed = false;
+	nothing_yet(subject);
 	use_rules(s, r);
 	set_input(s, subject, f, NULL, due_ms);
 	if (!turn_begin(&t))
 		return;
 	struct slice account = t.state->account;
 	if (subject->kind == SUBJECT_NUMBER)
-		turn_find_policy(&t, NULL);
+		turn_find_number(&t, NULL);
 	bool alert = t.state->phase.until_ms != due_ms && !block_end_due(&t, due_ms) && !day_end_due(&t, due_ms) && alerts_due(&t, due_ms);
 	if (alert) {
 		*timer = "alert";
@@ -321,15 +341,16 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 			 .subject = subject,
 			 .figures = f,
 			 .now_ms = c->time_ms,
-			 .fired_ms = later(c->time_ms, subject->clock_ms)};
+			 .fired_ms = later(c->time_ms, subject->clock_ms),
+			 .by = c->by};
 	bool applies = false;
-	subject->changed = false;
+	nothing_yet(subject);
 	use_rules(s, r);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return false;
 	turn_settle(&t);
 	struct slice account = t.state->account;
-	turn_find_policy(&t, NULL);
+	turn_find_number(&t, NULL);
 	switch (c->verb) {
 	case RULES_QUARANTINE:
 		applies = phase_on_quarantine(&t, c->note);
@@ -350,7 +371,7 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag)
 {
 	struct turn t = {.s = s, .subject = subject};
-	subject->changed = false;
+	nothing_yet(subject);
 	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
 		return FLAG_NO_ROOM;
 	enum rules_flagged flagged = flag_on_open(&t, flag);
@@ -361,10 +382,10 @@ enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *
 void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match)
 {
 	struct turn t = {.s = s, .subject = subject};
-	subject->changed = false;
+	nothing_yet(subject);
 	if (subject->state_len == 0 || !turn_begin(&t))
 		return;
-	state_flag_close(t.state, match);
+	flag_on_clear(&t, match, match->since_ms);
 	turn_end(&t, subject);
 }
 
@@ -403,6 +424,9 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.open_alert_cnt = state_firing(t.state, s->names),
 		.open_flags = t.state->flags,
 		.open_flag_cnt = t.state->flag_cnt,
+		.account = t.state->account,
+		.has_history = !history_head_plain(&t.state->history),
+		.history = t.state->history,
 		.due_ms = state_due(t.state),
 	};
 	return ERR_OK;

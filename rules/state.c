@@ -13,6 +13,7 @@
  *   type 4  life     life.c
  *   type 5  contacts life.c
  *   type 8  account  its name
+ *   type 9  history  where the next entry of the history goes (history.c), and the episode that goes on, in figures (case_study.c)
  *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
@@ -37,7 +38,7 @@
 #define ALERT_BYTES 46     /* of an alert less its name and severity */
 #define FLAG_BYTES 15      /* of a flag less its texts: their lengths (two bytes for the label), the time */
 
-enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_LIFE, SECTION_CONTACTS, SECTION_ACCOUNT = 8 };
+enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_LIFE, SECTION_CONTACTS, SECTION_ACCOUNT = 8, SECTION_HISTORY };
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
 enum { ALERT_FIRING = 1, ALERT_SHADOW = 2, ALERT_FALSE = 4, ALERT_GONE = 8 };
 
@@ -55,6 +56,8 @@ static void state_init(struct state *s)
 	s->contacts.cnt = s->contacts.print_cnt = s->contacts.listed_cnt = 0;
 	s->contacts.incomplete = false;
 	s->account = SLICE_NONE;
+	s->history = (struct history_head){0};
+	s->episode = (struct episode){0};
 	s->changed = false;
 }
 
@@ -212,6 +215,12 @@ static void decode_flags(struct reader *r, struct state *s)
 	}
 }
 
+static void decode_history(struct reader *r, struct state *s)
+{
+	history_head_decode(r, &s->history);
+	episode_decode(r, &s->episode);
+}
+
 static void decode_account(struct reader *r, struct state *s)
 {
 	size_t len = reader_left(r);
@@ -261,6 +270,8 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 			contacts_decode(&in, &s->contacts);
 		else if (type == SECTION_ACCOUNT && type > last)
 			decode_account(&in, s);
+		else if (type == SECTION_HISTORY && type > last)
+			decode_history(&in, s);
 		else
 			r.bad = true;
 		r.bad = r.bad || in.bad || reader_left(&in) > 0;
@@ -370,12 +381,18 @@ static void encode_life_parts(const struct state *s, struct buf *out)
 		buf_put(out, s->account.p, s->account.len);
 		section_end(out, at);
 	}
+	if (!history_head_plain(&s->history)) {
+		size_t at = section_begin(out, SECTION_HISTORY);
+		history_head_encode(&s->history, out);
+		episode_encode(&s->episode, out);
+		section_end(out, at);
+	}
 }
 
 static bool is_plain(const struct state *s)
 {
 	return phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0 && life_is_plain(&s->life) &&
-	       contacts_are_plain(&s->contacts) && s->account.len == 0;
+	       contacts_are_plain(&s->contacts) && s->account.len == 0 && history_head_plain(&s->history);
 }
 
 void state_encode(const struct state *s, struct buf *out)
@@ -463,13 +480,18 @@ static bool text_matches(struct slice wanted, struct slice text)
 	return !wanted.p || slice_eq(wanted, text);
 }
 
+bool state_flag_matches(const struct event_flag *match, const struct event_flag *flag)
+{
+	return text_matches(match->provider, flag->provider) && text_matches(match->carrier, flag->carrier) &&
+	       text_matches(match->label, flag->label);
+}
+
 void state_flag_close(struct state *s, const struct event_flag *match)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->flag_cnt; i++) {
 		struct event_flag f = s->flags[i];
-		if (text_matches(match->provider, f.provider) && text_matches(match->carrier, f.carrier) &&
-		    text_matches(match->label, f.label)) {
+		if (state_flag_matches(match, &f)) {
 			s->flag_bytes -= flag_bytes(&f);
 			s->room_bytes += flag_bytes(&f);
 			s->changed = true;

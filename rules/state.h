@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/history.h"
 #include "rules/life.h"
 #include "rules/ruleset.h"
 #include "schemas/event.h"
@@ -52,7 +53,9 @@ struct state {
 	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
 	struct life life;
 	struct contacts contacts;
-	struct slice account; /* that its own CDRs named last; kept if the policies or an episode need it; texts as the names of alerts */
+	struct history_head history;
+	struct episode episode; /* the one that goes on, in figures */
+	struct slice account;   /* that its own CDRs named last; kept if the policies or an episode need it; texts as the names of alerts */
 	bool changed;
 };
 
@@ -71,7 +74,9 @@ void state_close(struct state *s, struct alert *a);
 
 /* False: there is no room for one more flag, and it is not one of those that are open; nothing changes. One that is open stays as it is. */
 bool state_flag_open(struct state *s, const struct event_flag *flag);
-/* Closes the flags that match: a text that is absent (p == NULL) matches any. */
+/* A text of `match` that is absent (p == NULL) matches any. */
+bool state_flag_matches(const struct event_flag *match, const struct event_flag *flag);
+/* Closes the flags that match. */
 void state_flag_close(struct state *s, const struct event_flag *match);
 
 /* The earliest timer of a state, TIME_NONE if there is none. */

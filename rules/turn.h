@@ -13,6 +13,7 @@ struct rules_scratch {
 	struct arena arena; /* of the batch: what events point at */
 	struct buf out;     /* the last state that was encoded */
 	struct state state;
+	struct history_stage history; /* entries of the turn */
 	struct figures figures[SUBJECT_KINDS];
 	uint32_t figure_cap[SUBJECT_KINDS];
 	uint64_t generation; /* of the set that the next three belong to */
@@ -43,7 +44,9 @@ struct turn {
 	const struct policy *policy;
 	bool managed;
 	uint16_t zone;
-	bool say_number; /* what a `number` event shows has changed: it is said when the turn ends */
+	uint32_t episode_before; /* as the turn began */
+	struct slice by;         /* whose command this is */
+	bool say_number;         /* what a `number` event shows has changed: it is said when the turn ends */
 };
 
 /* By what a number lives. `call`: NULL if it is none. */
@@ -70,12 +73,23 @@ bool alerts_due(const struct turn *t, int64_t due_ms);
 /* The alerts that are due at now_ms are evaluated again. */
 void alerts_on_timer(struct turn *t);
 
+/* ---- history.c: what the entries of others look like ---- */
+
+void history_alert(struct turn *t, enum event_kind kind, const struct event_alert *a, int64_t at_ms); /* raised, resolved; else nothing */
+void history_flag(struct turn *t, bool opened, const struct event_flag *f, struct slice by, struct slice note, int64_t at_ms);
+void history_violation(struct turn *t, const struct event *said, int64_t day);
+void history_again(struct turn *t, int64_t at_ms, const char *reason, struct slice detail); /* a quarantine of a number that rests */
+
 /* ---- flag.c ---- */
+
+#define FLAG_OF_RULES "ringfence" /* the provider of flags that rules open */
 
 enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
 void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
-void flag_on_resolved(struct turn *t, const struct alert *a);                   /* of any rule: a flag of its name is closed */
-const struct event_flag *flags_copy(const struct turn *t);                      /* the open flags, for an event */
+void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms);    /* of any rule: a flag of its name is closed */
+/* Those that match (state_flag_matches) are closed; match->by: whose command it is. */
+void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms);
+const struct event_flag *flags_copy(const struct turn *t); /* the open flags, for an event */
 
 /* ---- limit.c ---- */
 

@@ -76,6 +76,7 @@ enum step {
 	STEP_PUT,   /* key, value */
 	STEP_DEL,   /* key; it need not be there */
 	STEP_WHOLE, /* key of a value (without block), value; empty: delete */
+	STEP_APPEND /* key of a value; place (4 bytes), bytes */
 };
 
 static void step(struct store_shard *h, enum step code, const struct lmdb_key *k, struct slice value)
@@ -114,6 +115,18 @@ static void step_put(struct store_shard *h, const struct store_put *p)
 	}
 }
 
+static void step_append(struct store_shard *h, const struct store_append *a)
+{
+	struct lmdb_key k = key_value(h, &a->at);
+	assert(a->bytes.len && a->offset + a->bytes.len <= 65536 * STORE_BLOCK_BYTES);
+	buf_put_u8(&h->program, STEP_APPEND);
+	buf_put_slice(&h->program, slice_make(k.bytes, k.len));
+	buf_put_varint(&h->program, 4 + (uint64_t)a->bytes.len);
+	buf_put_u32(&h->program, a->offset);
+	buf_put(&h->program, a->bytes.p, a->bytes.len);
+	h->step_cnt++;
+}
+
 static void step_day(struct store_shard *h, const struct store_day *d)
 {
 	struct lmdb_key k;
@@ -138,6 +151,8 @@ void embedded_program(struct store_shard *h, const struct store_commit *c)
 	step(h, STEP_PUT, &k, c->meta);
 	for (size_t i = 0; i < c->put_cnt; i++)
 		step_put(h, &c->puts[i]);
+	for (size_t i = 0; i < c->append_cnt; i++)
+		step_append(h, &c->appends[i]);
 	for (size_t i = 0; i < c->outbox_cnt; i++) {
 		k = key_number(h, c->outbox[i].number);
 		step(h, STEP_PUT, &k, c->outbox[i].value);
@@ -210,6 +225,75 @@ static int write_whole(MDB_cursor *cur, const struct lmdb_key *k, struct slice v
 	return rc;
 }
 
+/* A value in one key goes over to blocks. */
+static int into_blocks(MDB_cursor *cur, const struct lmdb_key *k)
+{
+	MDB_val at = val_key(k), old;
+	uint8_t copy[SHORT_MAX];
+	uint32_t cnt;
+	int rc = mdb_cursor_get(cur, &at, &old, MDB_SET);
+	if (rc)
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	struct slice value = slice_make(copy, old.mv_size);
+	assert(value.len <= SHORT_MAX);
+	memcpy(copy, old.mv_data, value.len);
+	rc = mdb_cursor_del(cur, 0);
+	return rc ? rc : put_blocks(cur, k, value, &cnt);
+}
+
+/* Writes into one block; what it did not have before `from` becomes zeros. */
+static int put_into_block(MDB_cursor *cur, const struct lmdb_key *k, uint32_t block, uint32_t from, struct slice bytes)
+{
+	struct lmdb_key b = key_block(*k, block);
+	uint8_t content[STORE_BLOCK_BYTES] = {0};
+	MDB_val bk = val_key(&b), v;
+	size_t len = 0;
+	int rc = mdb_cursor_get(cur, &bk, &v, MDB_SET);
+	if (rc && rc != MDB_NOTFOUND)
+		return rc;
+	if (!rc)
+		memcpy(content, v.mv_data, len = v.mv_size < sizeof content ? v.mv_size : sizeof content);
+	assert(from + bytes.len <= sizeof content);
+	if (bytes.len)
+		memcpy(content + from, bytes.p, bytes.len);
+	if (len < from + bytes.len)
+		len = from + bytes.len;
+	bk = val_key(&b);
+	v = val(content, len);
+	return mdb_cursor_put(cur, &bk, &v, 0);
+}
+
+/* Blocks stand without a gap, all but the last one full: those before `block` are made so. */
+static int fill_before(MDB_cursor *cur, const struct lmdb_key *k, uint32_t block)
+{
+	for (uint32_t i = block; i-- > 0;) {
+		struct lmdb_key b = key_block(*k, i);
+		MDB_val bk = val_key(&b), v;
+		int rc = mdb_cursor_get(cur, &bk, &v, MDB_SET);
+		bool there = !rc;
+		if ((rc && rc != MDB_NOTFOUND) || (there && v.mv_size == STORE_BLOCK_BYTES))
+			return rc;
+		rc = put_into_block(cur, k, i, STORE_BLOCK_BYTES, SLICE_NONE);
+		if (rc || there)
+			return rc;
+	}
+	return 0;
+}
+
+static int append(MDB_cursor *cur, const struct lmdb_key *k, uint32_t offset, struct slice bytes)
+{
+	uint32_t block = offset / STORE_BLOCK_BYTES, from = offset % STORE_BLOCK_BYTES;
+	int rc = into_blocks(cur, k);
+	if (!rc)
+		rc = fill_before(cur, k, block);
+	for (; !rc && bytes.len; block++, from = 0) {
+		uint32_t room = STORE_BLOCK_BYTES - from, n = bytes.len < room ? bytes.len : room;
+		rc = put_into_block(cur, k, block, from, slice_make(bytes.p, n));
+		bytes = slice_make(bytes.p + n, bytes.len - n);
+	}
+	return rc;
+}
+
 static int run_program(MDB_cursor *cur, const struct store_shard *h)
 {
 	struct reader r = reader_of(h->program.data, h->program.len);
@@ -231,6 +315,11 @@ static int run_program(MDB_cursor *cur, const struct store_shard *h)
 		case STEP_WHOLE:
 			memcpy(whole.bytes, ks.p, ks.len);
 			rc = write_whole(cur, &whole, vs);
+			break;
+		case STEP_APPEND:
+			memcpy(whole.bytes, ks.p, ks.len);
+			rc = append(cur, &whole, reader_u32(&(struct reader){(const uint8_t *)vs.p, (const uint8_t *)vs.p + 4, false}),
+				    slice_make(vs.p + 4, vs.len - 4));
 			break;
 		}
 		if (rc)

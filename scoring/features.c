@@ -11,6 +11,7 @@
 static void figures_fill(struct figures *f, uint32_t slot);
 static void health_now(const struct figures *f, struct health *out);
 static uint32_t contacts_now(const struct figures *f, struct contact *out, uint32_t max, struct contact_rest *rest);
+static uint32_t days_now(const struct figures *f, uint16_t zone, struct day_total out[DAY_TOTALS_MAX]);
 
 #define COUNT_OUTSIDE_PHASE OUTSIDE_PHASE
 #define COUNT_OUTSIDE_PHASE_DAYS OUTSIDE_PHASE_DAYS
@@ -113,6 +114,7 @@ void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 	f->fill = figures_fill;
 	f->health = health_now;
 	f->contacts = contacts_now;
+	f->days = days_now;
 	for (uint32_t i = 0; i < (f->n + 63) / 64; i++)
 		f->filled[i] = 0;
 	if (f->windows_of != f->keys)
@@ -276,6 +278,11 @@ static void health_now(const struct figures *f, struct health *out)
 static uint32_t contacts_now(const struct figures *f, struct contact *out, uint32_t max, struct contact_rest *rest)
 {
 	return subject_contacts(f->subject, f->as_of_ms, out, max, rest);
+}
+
+static uint32_t days_now(const struct figures *f, uint16_t zone, struct day_total out[DAY_TOTALS_MAX])
+{
+	return subject_days(f->subject, zone, f->as_of_ms, out);
 }
 
 static int64_t health_figure(struct figures *f, enum health_part part)

@@ -188,6 +188,20 @@ struct figure_plan {
 	uint16_t feature;
 };
 
+/* One local calendar day of a number, by start of its calls, as far as the record remembers: calls that ended in the 31 days up to as_of.
+ * The newest 128 calls are told exactly. Of older ones only aggregates of neighbouring calls are left, each with its first and last start; one that spans
+ * several days is spread over them evenly in time. So the sum over all days is right, and of one day at most `spread` calls may belong to a day beside it,
+ * or its may be missing here. */
+struct day_total {
+	int64_t day; /* local, days since 1970-01-01 */
+	uint64_t calls, answered;
+	uint64_t talk_ms; /* of answered calls, counted whole on the day that the call started */
+	uint64_t spread;  /* calls of aggregates that reach into this day and into others: the bound of the error */
+	int32_t callees;  /* distinct called numbers, -1 unless all its calls are among the newest 128 */
+	bool partly;      /* the 31 days begin within it: calls of its morning are not remembered */
+};
+#define DAY_TOTALS_MAX 33
+
 /* One subject's figures at one time. Zero it, set keys, n, filled, values; then figures_reset per evaluation. */
 struct figures {
 	const struct figure_key *keys; /* borrows the rule set's list */
@@ -195,9 +209,10 @@ struct figures {
 	uint64_t *filled; /* bitmap of n bits */
 	struct value *values;
 	void (*fill)(struct figures *f, uint32_t slot); /* computes one slot */
-	/* What rules ask of the subject beside slots; set by figures_reset(), called by the two functions below. */
+	/* What rules ask of the subject beside slots; set by figures_reset(), called by the functions below. */
 	void (*health)(const struct figures *f, struct health *out);
 	uint32_t (*contacts)(const struct figures *f, struct contact *out, uint32_t max, struct contact_rest *rest);
+	uint32_t (*days)(const struct figures *f, uint16_t zone, struct day_total out[DAY_TOTALS_MAX]);
 	const void *subject; /* whose figures: scoring's own */
 	int64_t as_of_ms;    /* the windows end here */
 	struct value outside[OUTSIDE_CNT];
@@ -231,6 +246,12 @@ static inline uint32_t figures_contacts(const struct figures *f, struct contact 
 {
 	*rest = (struct contact_rest){.complete = true, .lost_ms = TIME_NONE};
 	return f && f->contacts ? f->contacts(f, out, max, rest) : 0;
+}
+
+/* subject_days() as of the time of these figures (scoring.h). */
+static inline uint32_t figures_days(const struct figures *f, uint16_t zone, struct day_total out[DAY_TOTALS_MAX])
+{
+	return f && f->days ? f->days(f, zone, out) : 0;
 }
 
 #endif

@@ -243,6 +243,17 @@ static void put_puts(struct redis_writer *w, const struct store_commit *c)
 	put_deletes(w, c, leave);
 }
 
+static void put_appends(struct redis_writer *w, const struct store_commit *c)
+{
+	for (size_t i = 0; i < c->append_cnt; i++) {
+		command(w, 4, "SETRANGE of a history");
+		resp_name(&w->out, "SETRANGE");
+		redis_word_value_key(w, &c->appends[i].at);
+		redis_word_unsigned(w, c->appends[i].offset);
+		resp_word(&w->out, c->appends[i].bytes.p, c->appends[i].bytes.len);
+	}
+}
+
 static void put_outbox(struct redis_writer *w, const struct store_commit *c)
 {
 	for (size_t i = 0, n; i < c->outbox_cnt; i += n) {
@@ -373,6 +384,7 @@ void redis_write_commit(struct redis_writer *w, const struct store_commit *c)
 		resp_name(&w->out, REDIS_LAYOUT);
 	}
 	put_puts(w, c);
+	put_appends(w, c);
 	put_outbox(w, c);
 	put_timers(w, c, true);
 	put_timers(w, c, false);

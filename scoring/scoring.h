@@ -191,19 +191,6 @@ uint32_t subject_contacts(const struct subject *s, int64_t as_of_ms, struct cont
 
 /* ---- days of the past ---- */
 
-/* One local calendar day of a number, by start of its calls, as far as the record remembers: calls that ended in the 31 days up to as_of.
- * The newest 128 calls are told exactly. Of older ones only aggregates of neighbouring calls are left, each with its first and last start; one that spans
- * several days is spread over them evenly in time. So the sum over all days is right, and of one day at most `spread` calls may belong to a day beside it,
- * or its may be missing here. */
-struct day_total {
-	int64_t day; /* local, days since 1970-01-01 */
-	uint64_t calls, answered;
-	uint64_t talk_ms; /* of answered calls, counted whole on the day that the call started */
-	uint64_t spread;  /* calls of aggregates that reach into this day and into others: the bound of the error */
-	int32_t callees;  /* distinct called numbers, -1 unless all its calls are among the newest 128 */
-	bool partly;      /* the 31 days begin within it: calls of its morning are not remembered */
-};
-#define DAY_TOTALS_MAX 33
 /* The days from that of as_of - 31 d to that of as_of, oldest first, those without a call too. Calls that started before the first of them (long ones) or
  * after the last are left out. Returns how many (32, or 33 over a short day); 0 if nothing is remembered. `zone`: places.h, 0 is UTC. */
 uint32_t subject_days(const struct subject *s, uint16_t zone, int64_t as_of_ms, struct day_total out[DAY_TOTALS_MAX]);

@@ -81,6 +81,15 @@ uint32_t seen_put(struct seen_bucket *b, uint64_t key_hash, int32_t first_day, i
 	return gone;
 }
 
+bool seen_remove(struct seen_bucket *b, uint64_t key_hash)
+{
+	uint32_t i = place(b, key_hash & HASH_MASK);
+	if (!is_at(b, i, key_hash & HASH_MASK))
+		return false;
+	take_out(b, i);
+	return true;
+}
+
 void seen_encode(const struct seen_bucket *b, struct buf *out)
 {
 	size_t from = out->len;

@@ -33,6 +33,8 @@ int32_t seen_find(const struct seen_bucket *b, uint64_t key_hash, int32_t today)
  * before their time. */
 uint32_t seen_put(struct seen_bucket *b, uint64_t key_hash, int32_t first_day, int32_t end_day);
 
+bool seen_remove(struct seen_bucket *b, uint64_t key_hash); /* false: it was not there */
+
 void seen_encode(const struct seen_bucket *b, struct buf *out);
 /* An absent value (p == NULL) is an empty bucket. ERR_CORRUPT: damaged or of a newer version; `out` is empty then. */
 enum err seen_decode(struct slice bytes, struct seen_bucket *out, struct err_text *why) MUST_CHECK;

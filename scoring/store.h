@@ -23,6 +23,9 @@
  * BLOCKS. A long value may be written in part: the caller names the blocks of STORE_BLOCK_BYTES that changed. Redis writes them with SETRANGE; LMDB keeps one
  * key per block.
  *
+ * APPENDS. A history grows without being read: Redis writes each piece with SETRANGE, LMDB's writer changes the blocks that it touches. Such a value is
+ * kept in blocks in LMDB however short it is.
+ *
  * OVERLAP. commit_begin only sends; the answer is fetched by commit_end or by the read that follows, so the caller decodes its next batch
  * meanwhile. One commit may be on its way per shard. A shard handle is used by one thread at a time. */
 #ifndef RINGFENCE_SCORING_STORE_H
@@ -70,6 +73,14 @@ struct store_put {
 	bool was_large; /* what is stored was put with `large`, and this is not */
 };
 
+/* Bytes written into a value at a place, whatever it holds there; what it did not have before that place becomes zeros. Blind: the value is not read
+ * by the caller, and the same append again changes nothing. Applied in order, after the puts: one that deletes the same value comes before. */
+struct store_append {
+	struct store_key at;
+	uint32_t offset;
+	struct slice bytes; /* not empty */
+};
+
 struct store_timer {
 	struct slice key; /* subject key */
 	int64_t due_ms;   /* TIME_NONE = remove */
@@ -92,6 +103,8 @@ struct store_commit {
 	struct slice meta;               /* new meta, begins with the new id */
 	const struct store_put *puts;
 	size_t put_cnt;
+	const struct store_append *appends;
+	size_t append_cnt;
 	const struct store_timer *timers;
 	size_t timer_cnt;
 	const struct store_day *days;

@@ -308,6 +308,19 @@ static void apply_put(struct store_shard *h, const struct store_put *p)
 	}
 }
 
+static void apply_append(struct store_shard *h, const struct store_append *a)
+{
+	struct map *m = &h->state->maps[VALUES];
+	struct slice key = value_key(h, &a->at);
+	const struct item *old = map_get(m, key);
+	uint32_t had = old ? old->value_len : 0, end = a->offset + a->bytes.len;
+	struct item *it = map_set(m, key, end > had ? end : had);
+	char *value = it->bytes + it->key_len;
+	if (a->offset > had)
+		memset(value + had, 0, a->offset - had);
+	memcpy(value + a->offset, a->bytes.p, a->bytes.len);
+}
+
 static void apply_day(struct store_shard *h, const struct store_day *d)
 {
 	struct map *m = &h->state->maps[DAYS];
@@ -326,6 +339,8 @@ static void apply(struct store_shard *h, const struct store_commit *c)
 	buf_put(&h->state->meta, c->meta.p, c->meta.len);
 	for (size_t i = 0; i < c->put_cnt; i++)
 		apply_put(h, &c->puts[i]);
+	for (size_t i = 0; i < c->append_cnt; i++)
+		apply_append(h, &c->appends[i]);
 	for (size_t i = 0; i < c->outbox_cnt; i++)
 		map_put(&maps[OUTBOX], slice_make(&c->outbox[i].number, 8), c->outbox[i].value);
 	for (size_t i = 0; i < c->acked_cnt; i++)

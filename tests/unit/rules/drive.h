@@ -7,6 +7,8 @@
 #include "rules/rules.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 #define T0 INT64_C(1704067200000) /* times of a drive are behind it */
 
 struct drive {
@@ -16,9 +18,12 @@ struct drive {
 	int64_t calls, answered; /* the figures: ints by name, every other is 0 */
 	int64_t falls_ms;        /* from then on all figures are 0: the windows have run empty */
 	int64_t clock_ms, shard_ms, due_ms;
-	uint8_t state[4096];
+	uint8_t state[8192];
 	uint32_t state_len;
 	bool changed; /* by what came last */
+	uint8_t history[HISTORY_BYTES_MAX];
+	uint32_t history_len;
+	struct slice study; /* of the last case study; until the scratch is reset */
 	int64_t inputs;
 	struct slice account;        /* of its calls */
 	enum subject_kind kind;      /* a number, if it is not set to something else */
@@ -50,6 +55,18 @@ static inline void drive_alert(struct buf *b, const struct event_alert *a)
 		buf_printf(b, " " SLICE_FMT "=%lld", SLICE_ARG(a->figures[i].text), (long long)a->figures[i].value.i);
 }
 
+static inline const char *drive_outcome(struct slice study)
+{
+	static const char *const outcomes[] = {"recovered", "released", "relapsed"};
+	char want[40];
+	for (int i = 0; i < 3; i++) {
+		snprintf(want, sizeof want, "\"outcome\":\"%s\"", outcomes[i]);
+		if (memmem(study.p, study.len, want, strlen(want)))
+			return outcomes[i];
+	}
+	return "?";
+}
+
 static inline void drive_heard(void *ctx, struct event *e)
 {
 	struct drive *own = ctx, *d = own->hears ? own->hears : own;
@@ -66,6 +83,9 @@ static inline void drive_heard(void *ctx, struct event *e)
 		for (uint32_t i = 0; i < e->number.flag_cnt; i++)
 			buf_printf(&d->log, " flag " SLICE_FMT "/" SLICE_FMT, SLICE_ARG(e->number.flags[i].provider),
 				   SLICE_ARG(e->number.flags[i].label));
+	} else if (e->kind == EVENT_CASE_STUDY) {
+		buf_printf(&d->log, " %s", drive_outcome(e->case_study.study));
+		d->study = e->case_study.study;
 	} else if (e->kind == EVENT_ADVISORY) {
 		buf_printf(&d->log, " %s", e->advisory.topic);
 	} else if (e->kind == EVENT_VIOLATION) {
@@ -165,6 +185,12 @@ static inline void drive_after(struct drive *d, const struct rules_subject *rs, 
 	d->changed = rs->changed;
 	if (!rs->changed)
 		return;
+	for (uint32_t i = 0; i < rs->history_cnt; i++) {
+		const struct history_write *w = &rs->history[i];
+		memcpy(d->history + w->offset, rs->history_bytes + w->from, w->len);
+		if (w->offset + w->len > d->history_len)
+			d->history_len = w->offset + w->len;
+	}
 	memset(d->state, 0xee, sizeof d->state);
 	assert_in_range(rs->state_len, 0, sizeof d->state);
 	if (rs->state_len)

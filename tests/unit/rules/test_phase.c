@@ -41,6 +41,7 @@ static void quarantine_walks_through_the_phases_to_active(void **state)
 		       "81d advisory daily_minimum #1\n"
 		       "88d advisory daily_minimum #1\n"
 		       "90d transition moderate > active by timer  until - #1\n"
+		       "90d case_study recovered #1\n"
 		       "90d number active (gone) max -1 open #1\n");
 	assert_true(d.due_ms == TIME_NONE);
 	assert_true(d.state_len > 0); /* the episode stays in the record */
@@ -77,12 +78,14 @@ static void rule_in_limited_and_in_moderate_is_a_relapse(void **state)
 	burst(&d, T0 + 35 * D);
 	drive_said(&d, "35d alert.raised Many warning enforce since 35d calls[\"1h\"]=20 #1\n"
 		       "35d transition limited > rest by rule Many until 65d #2\n"
+		       "35d case_study relapsed #1\n"
 		       "35d number rest max 0 open Many #2\n"
 		       "35d1ms alert.resolved Many warning enforce since 35d calls[\"1h\"]=0 #2\n");
 	drive_until(&d, T0 + 95 * D);
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + 98 * D, true, "again"));
 	drive_said(&d, "98d transition moderate > rest by command again until 128d #3\n"
+		       "98d case_study relapsed #2\n"
 		       "98d number rest max 0 open #3\n");
 	drive_release(&d);
 }
@@ -106,6 +109,7 @@ static void alert_that_fired_before_the_episode_triggers_only_after_it_was_resol
 	drive_call(&d, T0 + 31 * D);
 	drive_said(&d, "31d alert.raised Many warning enforce since 31d calls[\"1h\"]=20 #1\n"
 		       "31d transition limited > rest by rule Many until 61d #2\n"
+		       "31d case_study relapsed #1\n"
 		       "31d number rest max 0 open Many #2\n");
 	drive_release(&d);
 }
@@ -119,7 +123,9 @@ static void release_ends_the_episode_and_holds(void **state)
 	burst(&d, T0 + M);
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + D, false, "false alarm"));
-	drive_said(&d, "1d transition rest > active by command false alarm until - #1\n1d number active (gone) max -1 open #1\n");
+	drive_said(&d, "1d transition rest > active by command false alarm until - #1\n"
+		       "1d case_study released #1\n"
+		       "1d number active (gone) max -1 open #1\n");
 	assert_true(d.due_ms == TIME_NONE);
 	assert_false(drive_command(&d, T0 + D, false, "once more"));
 	burst(&d, T0 + 4 * D - 1); /* the longest window of the rule, 3 d, is longer than the policy's 24 h */
@@ -146,8 +152,8 @@ static void hold_is_at_least_the_policys_and_does_not_bind_commands(void **state
 		       "1d1ms alert.resolved Many warning enforce since 1d calls[\"1h\"]=0 #1\n");
 	assert_true(drive_command(&d, T0 + 24 * HOUR_MS + 5, true, "q"));
 	drive_said(&d, "1d5ms transition active > rest by command q until 31d5ms #2\n1d5ms number rest max 0 open #2\n");
-	assert_true(drive_command(&d, T0 + 24 * HOUR_MS + 6, true, "q")); /* in rest: noted, nothing else */
-	assert_false(d.changed);
+	assert_true(drive_command(&d, T0 + 24 * HOUR_MS + 6, true, "q")); /* in rest: a note in the history, nothing else */
+	assert_true(d.changed);
 	drive_said(&d, "");
 	drive_release(&d);
 }
@@ -225,6 +231,7 @@ static void phase_never_begins_before_the_one_it_follows(void **state)
 	drive_call(&d, T0 + 30 * D - M);
 	drive_said(&d, "29d23h59m alert.raised Many warning enforce since 29d23h59m calls[\"1h\"]=20 #1\n"
 		       "30d transition limited > rest by rule Many until 60d #2\n"
+		       "30d case_study relapsed #1\n"
 		       "30d number rest max 0 open Many #2\n");
 	drive_release(&d);
 }

@@ -230,6 +230,108 @@ static void blocks_equal_whole_values_after_many_changes(void **state)
 	f->ops->shard_close(h);
 }
 
+/* ---- appends ---- */
+
+static struct store_append append_at(const char *key, uint32_t offset, struct slice bytes)
+{
+	return (struct store_append){.at = {slice_of(key), SPACE_HISTORY}, .offset = offset, .bytes = bytes};
+}
+
+static struct slice read_history(struct fixture *f, struct store_shard *h, const char *key)
+{
+	struct store_key k = {slice_of(key), SPACE_HISTORY};
+	return read_keys(f, h, &k, 1).values[0];
+}
+
+static void appended_bytes_stand_at_their_place(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	struct store_append a[] = {append_at("k", 0, SLICE_LIT("begin")), append_at("k", 5, SLICE_LIT("middle")),
+				   append_at("k", 2000, SLICE_LIT("end")), append_at("l", 3, SLICE_LIT("x"))};
+	OK(f, commit(f, h, 0, 1, (struct store_commit){.appends = a, .append_cnt = 4}));
+	struct slice v = read_history(f, h, "k");
+	assert_int_equal(v.len, 2003);
+	assert_memory_equal(v.p, "beginmiddle", 11);
+	for (uint32_t i = 11; i < 2000; i++)
+		assert_int_equal(v.p[i], 0);
+	assert_memory_equal(v.p + 2000, "end", 3);
+	v = read_history(f, h, "l");
+	assert_int_equal(v.len, 4);
+	assert_memory_equal(v.p, "\0\0\0x", 4);
+	a[0] = append_at("k", 1, SLICE_LIT("EGI")); /* over what is there: the length stays */
+	OK(f, commit(f, h, 1, 2, (struct store_commit){.appends = a, .append_cnt = 1}));
+	v = read_history(f, h, "k");
+	assert_int_equal(v.len, 2003);
+	assert_memory_equal(v.p, "bEGInmiddle", 11);
+	f->ops->shard_close(h);
+}
+
+static void append_comes_after_the_put_that_deletes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	struct store_append a = append_at("k", 0, SLICE_LIT("a long history"));
+	struct store_put gone = {.at = {SLICE_LIT("k"), SPACE_HISTORY}};
+	OK(f, commit(f, h, 0, 1, (struct store_commit){.appends = &a, .append_cnt = 1}));
+	a.bytes = SLICE_LIT("new");
+	OK(f, commit(f, h, 1, 2, (struct store_commit){.appends = &a, .append_cnt = 1, .puts = &gone, .put_cnt = 1}));
+	assert_true(slice_is(read_history(f, h, "k"), "new"));
+	OK(f, commit(f, h, 2, 3, (struct store_commit){.puts = &gone, .put_cnt = 1}));
+	assert_null(read_history(f, h, "k").p);
+	f->ops->shard_close(h);
+}
+
+static void refused_commit_appends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	struct store_append a = append_at("k", 0, SLICE_LIT("x"));
+	assert_int_equal(commit(f, h, 7, 8, (struct store_commit){.appends = &a, .append_cnt = 1}), ERR_FENCED);
+	f->ops->shard_close(h);
+	h = take(f, 0);
+	assert_null(read_history(f, h, "k").p);
+	f->ops->shard_close(h);
+}
+
+/* Against an array: places and lengths of all sorts, whole values in between. */
+static void appends_equal_an_array_after_many_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_shard *h = take(f, 0);
+	static uint8_t want[20000];
+	uint32_t len = 0, x = 12345;
+	memset(want, 0, sizeof want);
+	for (int round = 1; round < 120; round++) {
+		uint8_t bytes[1500];
+		x = x * 1664525 + 1013904223;
+		uint32_t n = 1 + (x >> 8) % (round % 7 == 0 ? 1500 : 60), at = round % 11 == 0 ? (x >> 4) % 16000 : len;
+		if (at + n > sizeof want)
+			at = (x >> 4) % 8000;
+		for (uint32_t i = 0; i < n; i++)
+			bytes[i] = (uint8_t)(x >> (i % 24));
+		struct store_append a = append_at("k", at, slice_make(bytes, n));
+		struct store_put whole = {.at = {SLICE_LIT("k"), SPACE_HISTORY}, .value = SLICE_LIT("begun anew")};
+		bool anew = round % 40 == 0;
+		OK(f,
+		   commit(f, h, round - 1, round, (struct store_commit){.appends = &a, .append_cnt = 1, .puts = &whole, .put_cnt = anew}));
+		if (anew) {
+			memset(want, 0, sizeof want);
+			memcpy(want, "begun anew", len = 10);
+		}
+		memcpy(want + at, bytes, n);
+		len = at + n > len ? at + n : len;
+		struct slice v = read_history(f, h, "k");
+		assert_int_equal(v.len, len);
+		assert_memory_equal(v.p, want, len);
+	}
+	struct buf seen = {0};
+	OK(f, f->ops->values(h, SPACE_HISTORY, note, &seen, &f->why));
+	assert_memory_equal(seen.data, "k=", 2);
+	buf_release(&seen);
+	f->ops->shard_close(h);
+}
+
 static void values_may_hold_any_byte(void **state)
 {
 	struct fixture *f = *state;
@@ -559,6 +661,10 @@ int main(void)
 		ALL(commit_is_applied_whole_or_not_at_all),
 		ALL(commit_is_answered_by_the_next_read),
 		ALL(blocks_equal_whole_values_after_many_changes),
+		ALL(appended_bytes_stand_at_their_place),
+		ALL(append_comes_after_the_put_that_deletes),
+		ALL(refused_commit_appends_nothing),
+		ALL(appends_equal_an_array_after_many_changes),
 		ALL(values_may_hold_any_byte),
 		ALL(spaces_are_apart),
 		ALL(many_values_in_one_commit),
