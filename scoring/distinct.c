@@ -133,6 +133,8 @@ bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, str
 uint32_t recent_count(const struct recent *r, uint32_t edge)
 {
 	uint32_t lo = 0, hi = r->cnt;
+	if (hi && r->seen[0].ms > edge) /* often, and then no more of them is touched */
+		return hi;
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 		if (r->seen[mid].ms > edge)

@@ -18,13 +18,14 @@ static_assert(FIGURE_WINDOWS <= LANES_MAX, "a lane a window");
 static_assert(COUNT_FLAGGED < WINDOW_COUNTERS && COUNT_CALLS == 23, "three words of eight counters");
 
 /* The bits of a byte as eight bytes of 0 or 1. */
-static inline uint64_t spread(uint32_t bits)
-{
-	uint64_t x = bits & 0xff;
-	x = (x | x << 28) & UINT64_C(0x0000000f0000000f);
-	x = (x | x << 14) & UINT64_C(0x0003000300030003);
-	return (x | x << 7) & UINT64_C(0x0101010101010101);
-}
+#define SPREAD_1(b)                                                                                                            \
+	((uint64_t)((b)&1) | (uint64_t)((b) >> 1 & 1) << 8 | (uint64_t)((b) >> 2 & 1) << 16 | (uint64_t)((b) >> 3 & 1) << 24 | \
+	 (uint64_t)((b) >> 4 & 1) << 32 | (uint64_t)((b) >> 5 & 1) << 40 | (uint64_t)((b) >> 6 & 1) << 48 |                    \
+	 (uint64_t)((b) >> 7 & 1) << 56)
+#define SPREAD_4(b) SPREAD_1(b), SPREAD_1((b) + 1), SPREAD_1((b) + 2), SPREAD_1((b) + 3)
+#define SPREAD_16(b) SPREAD_4(b), SPREAD_4((b) + 4), SPREAD_4((b) + 8), SPREAD_4((b) + 12)
+#define SPREAD_64(b) SPREAD_16(b), SPREAD_16((b) + 16), SPREAD_16((b) + 32), SPREAD_16((b) + 48)
+static const uint64_t spread[256] = {SPREAD_64(0), SPREAD_64(64), SPREAD_64(128), SPREAD_64(192)};
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define BYTE_OF(i) ((i) ^ 7)
@@ -61,9 +62,9 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 		c--;
 		for (; k < n && c->end <= edges[k]; k++)
 			begin_window(&w[k], &sums, (uint32_t)(c - first) + 1);
-		sums.word[0] += spread(c->flags);
-		sums.word[1] += spread(c->flags >> 8);
-		sums.word[2] += spread(c->flags >> 16);
+		sums.word[0] += spread[c->flags & 0xff];
+		sums.word[1] += spread[c->flags >> 8 & 0xff];
+		sums.word[2] += spread[c->flags >> 16 & 0xff];
 		sums.talk_ms += c->talk_ms;
 	}
 	for (uint32_t i = k; i < n; i++)
@@ -173,18 +174,20 @@ static uint64_t distinct_in(const struct distinct *d, const struct window *w, ui
 	return estimate > n ? (uint64_t)estimate : n;
 }
 
-void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms)
+void window_distinct(struct calls *h, struct window *w, uint32_t counter, int64_t as_of_ms)
 {
-	w->have |= PART_DISTINCT;
+	w->have |= part_of(counter);
 	if (!w->wide)
 		return;
 	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
-	uint64_t calls = w->n[COUNT_CALLS], regions = recent_count(&h->deep->regions, edge);
-	uint64_t callees = distinct_in(&h->deep->callees, w, 0, edge);
-	uint64_t numbers = h->has_callers ? distinct_in(&h->deep->callers, w, 1, edge) : 0;
-	w->n[COUNT_CALLEES] = callees < calls ? callees : calls;
-	w->n[COUNT_REGIONS] = regions < calls ? regions : calls;
-	w->n[COUNT_NUMBERS] = numbers < calls ? numbers : calls;
+	uint64_t calls = w->n[COUNT_CALLS], n = 0;
+	if (counter == COUNT_CALLEES)
+		n = distinct_in(&h->deep->callees, w, 0, edge);
+	else if (counter == COUNT_REGIONS)
+		n = recent_count(&h->deep->regions, edge);
+	else if (h->has_callers)
+		n = distinct_in(&h->deep->callers, w, 1, edge);
+	w->n[counter] = n < calls ? n : calls;
 }
 
 /* ---- by order of start ---- */
