@@ -20,7 +20,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define LANES_BYTES 4096 /* counted for the lanes, which come with a reading: those of seven windows */
+#define LANES_BYTES 4096 /* counted for the lanes, which come with a reading: of any number of windows, with a sketch */
 #define SHARE_NUMBER 24
 #define SHARE_COHORT 16
 
@@ -140,8 +140,15 @@ static struct calls *make_room(struct slab *m, struct calls *h)
 static void note_starts(struct calls *h)
 {
 	const uint8_t *order = calls_by_start(h);
+	h->deep->start_from = 0;
 	for (uint32_t k = 0; k < h->cnt; k++)
 		h->deep->start[k] = calls_relative(h, calls_start_ms(h, &h->call[h->from + order[k]]));
+}
+
+static void drop_lanes(struct deep *d) /* made again at the next reading */
+{
+	lanes_free(d->lanes);
+	d->lanes = d->pieces.lanes = NULL;
 }
 
 /* Calls are dropped once no window can reach them: the base follows the clock when 32 bits no longer do. */
@@ -158,12 +165,31 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
 		recent_shift(&h->deep->ledger.answered, by32);
-		lanes_free(h->deep->lanes); /* made again at the next reading */
-		h->deep->lanes = h->deep->pieces.lanes = NULL;
+		drop_lanes(h->deep);
 	}
 	h->base_ms = base_ms;
 	if (h->deep)
 		note_starts(h);
+}
+
+/* The k-th goes; those before it move, mostly none. */
+static void drop_start(struct deep *d, uint32_t k)
+{
+	uint32_t *start = deep_starts(d);
+	memmove(start + 1, start, k * sizeof *start);
+	d->start_from++;
+}
+
+static void put_start(struct deep *d, uint32_t k, uint32_t cnt, uint32_t ms)
+{
+	uint32_t *start = deep_starts(d);
+	if (d->start_from + cnt == DEEP_CAP) {
+		memmove(d->start, start, cnt * sizeof *start);
+		d->start_from = 0;
+		start = d->start;
+	}
+	memmove(start + k + 1, start + k, (cnt - k) * sizeof *start);
+	start[k] = ms;
 }
 
 static void drop_oldest(struct calls *h, uint32_t k)
@@ -171,7 +197,7 @@ static void drop_oldest(struct calls *h, uint32_t k)
 	uint8_t *order = calls_by_start(h);
 	memmove(order + k, order + k + 1, h->cnt - k - 1u);
 	if (h->deep)
-		memmove(h->deep->start + k, h->deep->start + k + 1, (h->cnt - k - 1u) * sizeof *h->deep->start);
+		drop_start(h->deep, k);
 	h->from++;
 	h->cnt--;
 	uint32_t i = 0;
@@ -293,8 +319,11 @@ static void leave(struct calls *h)
 
 static void see_value(struct deep *d, uint32_t which, uint64_t value, uint32_t ms)
 {
-	if (distinct_add(which ? &d->callers : &d->callees, value, ms) && d->lanes)
-		lanes_sketch_add(d->lanes, which, value, ms);
+	struct distinct *of = which ? &d->callers : &d->callees;
+	if (of->sketch && d->lanes)
+		lanes_sketch_add(d->lanes, which, of->sketch, value, ms);
+	if (distinct_add(of, value, ms) && d->lanes)
+		lanes_sketch_forget(d->lanes, which);
 }
 
 void calls_see(struct calls *h, const struct call *c, uint64_t caller)
@@ -429,7 +458,7 @@ static void cut_runs(struct calls *h, struct call *c, uint32_t k)
 static bool starts_by(struct calls *h, uint32_t k, int64_t start_ms, uint32_t start)
 {
 	if (h->deep && start > 0 && start < UINT32_MAX) /* else several starts are told by the same number */
-		return h->deep->start[k] <= start;
+		return deep_starts(h->deep)[k] <= start;
 	return calls_start_ms(h, &h->call[h->from + calls_by_start(h)[k]]) <= start_ms;
 }
 
@@ -477,10 +506,8 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 	}
 	memmove(order + k + 1, order + k, h->cnt - k);
 	order[k] = (uint8_t)place;
-	if (h->deep) {
-		memmove(h->deep->start + k + 1, h->deep->start + k, (h->cnt - k) * sizeof *h->deep->start);
-		h->deep->start[k] = calls_relative(h, calls_start_ms(h, c));
-	}
+	if (h->deep)
+		put_start(h->deep, k, h->cnt, calls_relative(h, calls_start_ms(h, c)));
 	h->call[at] = *c;
 	if (h->has_callers)
 		calls_callers(h)[at] = caller;
@@ -530,6 +557,8 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms)
 {
+	if (h->deep && h->deep->lanes && lanes_full(h->deep->lanes))
+		drop_lanes(h->deep);
 	if (h->deep && h->deep->lanes)
 		lanes_advance(h, clock_ms);
 	expire(h, clock_ms);

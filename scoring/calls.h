@@ -59,10 +59,16 @@ struct deep { /* only once 128 calls are exceeded */
 	bool run_joined;       /* the oldest exact call goes on the run of the newest piece */
 	uint64_t late_merged;
 	struct lanes *lanes;              /* owned; NULL before the first reading of the rule set's windows */
-	uint32_t start[CALLS_EXACT + 1];  /* of the exact calls in order of start, calls_relative() */
+	uint32_t start_from;              /* they begin there */
+	uint32_t start[DEEP_CAP];         /* of the exact calls in order of start, calls_relative() */
 	uint8_t tag[TAG_KINDS][DEEP_CAP]; /* of the exact calls, by their place in `call` */
 	bool late_unstored;               /* a call came that is not among the exact ones, and its distinct values are not stored yet */
 };
+
+static inline uint32_t *deep_starts(struct deep *d)
+{
+	return d->start + d->start_from;
+}
 
 struct calls { /* a movable block of the slab: header, call[cap], caller[cap] for cohorts, by_start[cap] */
 	void *home;

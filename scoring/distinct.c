@@ -236,7 +236,7 @@ void sketch_room(struct sketch **s, uint32_t depth)
 	*s = fresh;
 }
 
-void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
+bool sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 {
 	uint64_t x = mix(value);
 	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1);
@@ -246,12 +246,13 @@ void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 	while (at < n && g.ms[at] > ms)
 		at++;
 	if ((at > 0 && g.rank[at - 1] >= rank) || (at < n && g.ms[at] == ms && g.rank[at] >= rank))
-		return; /* a newer one outranks it */
+		return false; /* a newer one outranks it */
 	for (end = at; end < n && g.rank[end] <= rank;)
 		end++; /* outranked now */
-	if (end == at && n == SKETCH_DEPTH) {
+	bool full = end == at && n == SKETCH_DEPTH;
+	if (full) {
 		if (at == n)
-			return;
+			return true;
 		n--;
 	}
 	if (end == at && n == (*s)->depth) {
@@ -264,6 +265,7 @@ void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 	g.rank[at] = rank;
 	*g.cnt = (uint8_t)(n - (end - at) + 1);
 	mark((*s)->dirty, *g.page);
+	return full;
 }
 
 double sketch_estimate(uint64_t sum, uint32_t zero)
@@ -310,7 +312,6 @@ void distinct_release(struct distinct *d)
 bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 {
 	struct seen forgotten;
-	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
 		d->sketch = sketch_new();
@@ -318,9 +319,7 @@ bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 			sketch_add(&d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
 		sketch_add(&d->sketch, forgotten.value, forgotten.ms);
 	}
-	if (d->sketch)
-		sketch_add(&d->sketch, value, ms);
-	return had;
+	return d->sketch && sketch_add(&d->sketch, value, ms);
 }
 
 uint64_t distinct_count(const struct distinct *d, uint32_t edge)

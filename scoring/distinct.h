@@ -69,16 +69,16 @@ void recent_expire(struct recent *r, uint32_t edge); /* forgets what was last se
 
 struct sketch *sketch_new(void);
 void sketch_free(struct sketch *s);
-void sketch_room(struct sketch **s, uint32_t depth); /* at least so deep; up to SKETCH_DEPTH */
-void sketch_add(struct sketch **s, uint64_t value, uint32_t ms);
-uint32_t sketch_place(uint64_t value, uint8_t *rank); /* its register */
+void sketch_room(struct sketch **s, uint32_t depth);             /* at least so deep; up to SKETCH_DEPTH */
+bool sketch_add(struct sketch **s, uint64_t value, uint32_t ms); /* true: a register had too many steps, and one of them is missing now */
+uint32_t sketch_place(uint64_t value, uint8_t *rank);            /* its register */
 /* `also`: ranks of values beside it, by register; or NULL. */
 double sketch_estimate(uint64_t sum, uint32_t zero); /* of 2^(SKETCH_RANK_MAX - rank); registers without a rank */
 double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge);
 
 void distinct_init(struct distinct *d); /* nothing is allocated before the first value */
 void distinct_release(struct distinct *d);
-/* True: the sketch has it as well, and had all before it already. */
+/* True: a register of the sketch had too many steps, and one of them is missing now. */
 bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms);
 uint64_t distinct_count(const struct distinct *d, uint32_t edge);
 /* With n values (at most 64) that were not added. */

@@ -167,10 +167,11 @@ struct contact_rest {
 #define WINDOW_COUNTERS 32
 struct window {
 	int64_t ms;
-	uint32_t have;       /* which parts are filled */
-	bool wide;           /* reaches behind the exact calls */
+	uint32_t have; /* which parts are filled */
+	bool wide;     /* reaches behind the exact calls */
+	bool in_lane;
+	uint8_t lane;        /* it came from */
 	uint16_t from;       /* first exact call inside */
-	struct lane *lane;   /* it came from; or NULL */
 	uint16_t piece, cut; /* wide: oldest piece inside; the one before it (NO_PIECE) */
 	uint64_t n[WINDOW_COUNTERS];
 	uint64_t talk_ms;

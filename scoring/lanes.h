@@ -16,22 +16,7 @@ struct pieces;
 #define LANE_GROUPS 16 /* of registers */
 #define LANES_MAX 16
 
-/* The sketch as seen through one window: each register's rank there. A group is looked through again once its first rank may have lapsed. */
-struct lane_sketch {
-	bool made;
-	uint32_t zero;
-	uint64_t sum;
-	uint32_t next_lapse, lapse[LANE_GROUPS]; /* not after the time from which a rank of the group no longer holds */
-	uint8_t rank[SKETCH_REGISTERS];
-};
-
-struct lane {
-	uint64_t n[LANE_COUNTERS];
-	uint64_t talk_ms;
-	struct lane_sketch sketch[2]; /* of called numbers, of callers */
-};
-
-struct lane_place {     /* where a lane begins: apart, as it is looked at with every call */
+struct lane_place {     /* where a lane begins */
 	int64_t ms;     /* length of the window */
 	uint32_t edge;  /* after the owner's base: what is later is inside */
 	uint32_t next;  /* not after the time of the oldest inside: nothing leaves before the edge is there */
@@ -39,13 +24,41 @@ struct lane_place {     /* where a lane begins: apart, as it is looked at with e
 	uint16_t from;  /* first exact call inside */
 };
 
-struct lanes {
-	uint32_t cnt;
-	struct lane_place at[LANES_MAX]; /* by length */
-	struct lane lane[];
+/* Counted up only, and round at 2^32: what a window holds, fewer than that, is the difference between two of them. */
+struct lane_sums {
+	uint64_t talk_ms;
+	uint32_t n[LANE_COUNTERS];
 };
 
-/* For windows of these lengths that end at as_of_ms, the clock. Returns owned. */
+/* The sketch as seen through one window: the sum over the registers' ranks there. Which they are the sketch itself knows. */
+struct lane_sketch {
+	uint64_t sum;
+	double estimate;
+	uint32_t edge;  /* the sum is that of this edge */
+	uint32_t lapse; /* not after the time from which one of the ranks no longer holds */
+	uint16_t zero;
+	bool made, estimated;
+};
+
+struct lane_sketches {
+	struct lane_sketch lane[LANES_MAX];
+	uint32_t lapse[LANE_GROUPS][LANES_MAX]; /* the same of a group of registers: only those whose time has come are looked through */
+};
+
+struct lane { /* two lines of the cache */
+	struct lane_place at;
+	struct lane_sums out; /* of those calls of `all` that the window does not hold */
+};
+
+struct lanes {
+	uint32_t cnt;
+	uint32_t calls;                  /* in `all`: they end before a difference could be too large */
+	struct lane_sketches *sketch[2]; /* of called numbers, of callers; owned; NULL before the first reading */
+	struct lane_sums all;            /* of the calls that were there when they were made, and of all since */
+	struct lane lane[];              /* by length of window */
+};
+
+/* For windows of these lengths that end at as_of_ms, the clock. Returns owned; NULL: there are too many calls. */
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms);
 void lanes_free(struct lanes *l);
 
@@ -62,9 +75,12 @@ void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16
 void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t at);
 void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first);
 
-/* A value went into the sketch. */
-void lanes_sketch_add(struct lanes *l, uint32_t which, uint64_t value, uint32_t ms);
+bool lanes_full(const struct lanes *l); /* they have to end */
+
+/* A value is about to go into the sketch. */
+void lanes_sketch_add(struct lanes *l, uint32_t which, const struct sketch *s, uint64_t value, uint32_t ms);
+void lanes_sketch_forget(struct lanes *l, uint32_t which); /* the sketch lost a step otherwise than by that */
 /* As sketch_count. */
-double lane_sketch_count(struct lane *lane, uint32_t edge, uint32_t which, const struct sketch *s);
+double lanes_sketch_count(struct lanes *l, uint32_t lane, uint32_t edge, uint32_t which, const struct sketch *s);
 
 #endif

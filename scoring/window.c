@@ -43,7 +43,7 @@ static void begin_window(struct window *w, const struct packed_sums *sums, uint3
 		w->n[i] = ((const uint8_t *)sums->word)[BYTE_OF(i)];
 	w->talk_ms = sums->talk_ms;
 	w->from = (uint16_t)from;
-	w->lane = NULL;
+	w->in_lane = false;
 	w->wide = false;
 	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
 }
@@ -80,7 +80,7 @@ static bool has_lanes(const struct deep *d, const struct window *w, uint32_t n)
 	if (!d->lanes || d->lanes->cnt != n)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (d->lanes->at[i].ms != w[i].ms)
+		if (d->lanes->lane[i].at.ms != w[i].ms)
 			return false;
 	return true;
 }
@@ -94,12 +94,17 @@ static void make_lanes(struct calls *h, const struct window *w, uint32_t n, int6
 	h->deep->lanes = h->deep->pieces.lanes = lanes_new(h, ms, n, clock_ms);
 }
 
-static void read_lane(const struct calls *h, struct window *w, const struct lane_place *at, struct lane *l)
+static void read_lane(const struct calls *h, struct window *w, uint32_t i)
 {
 	const struct pieces *p = &h->deep->pieces;
-	w->lane = l;
-	memcpy(w->n, l->n, sizeof l->n);
-	w->talk_ms = l->talk_ms;
+	struct lanes *l = h->deep->lanes;
+	const struct lane_place *at = &l->lane[i].at;
+	const struct lane_sums *out = &l->lane[i].out;
+	for (uint32_t k = 0; k < LANE_COUNTERS; k++)
+		w->n[k] = l->all.n[k] - out->n[k];
+	w->talk_ms = l->all.talk_ms - out->talk_ms;
+	w->in_lane = true;
+	w->lane = (uint8_t)i;
 	w->from = at->from;
 	w->piece = at->piece;
 	w->wide = at->from == 0 && p->newest != NO_PIECE && piece_at(p, p->newest)->last > at->edge;
@@ -109,14 +114,14 @@ static void read_lane(const struct calls *h, struct window *w, const struct lane
 
 void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms)
 {
-	if (!h->deep) {
+	if (h->deep && !has_lanes(h->deep, w, n))
+		make_lanes(h, w, n, clock_ms);
+	if (!h->deep || !h->deep->lanes) {
 		window_sums(h, w, n, clock_ms);
 		return;
 	}
-	if (!has_lanes(h->deep, w, n))
-		make_lanes(h, w, n, clock_ms);
 	for (uint32_t i = 0; i < n; i++)
-		read_lane(h, &w[i], &h->deep->lanes->at[i], &h->deep->lanes->lane[i]);
+		read_lane(h, &w[i], i);
 }
 
 /* ---- pieces ---- */
@@ -165,12 +170,12 @@ static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uin
 	}
 }
 
-static uint64_t distinct_in(const struct distinct *d, const struct window *w, uint32_t which, uint32_t edge)
+static uint64_t distinct_in(struct lanes *l, const struct distinct *d, const struct window *w, uint32_t which, uint32_t edge)
 {
 	uint32_t n = recent_count(&d->recent, edge);
-	if (!w->lane || n <= DISTINCT_EXACT || !d->sketch)
+	if (!w->in_lane || n <= DISTINCT_EXACT || !d->sketch)
 		return distinct_count(d, edge);
-	double estimate = lane_sketch_count(w->lane, edge, which, d->sketch) + 0.5;
+	double estimate = lanes_sketch_count(l, w->lane, edge, which, d->sketch) + 0.5;
 	return estimate > n ? (uint64_t)estimate : n;
 }
 
@@ -182,11 +187,11 @@ void window_distinct(struct calls *h, struct window *w, uint32_t counter, int64_
 	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
 	uint64_t calls = w->n[COUNT_CALLS], n = 0;
 	if (counter == COUNT_CALLEES)
-		n = distinct_in(&h->deep->callees, w, 0, edge);
+		n = distinct_in(h->deep->lanes, &h->deep->callees, w, 0, edge);
 	else if (counter == COUNT_REGIONS)
 		n = recent_count(&h->deep->regions, edge);
 	else if (h->has_callers)
-		n = distinct_in(&h->deep->callers, w, 1, edge);
+		n = distinct_in(h->deep->lanes, &h->deep->callers, w, 1, edge);
 	w->n[counter] = n < calls ? n : calls;
 }
 
@@ -249,9 +254,9 @@ void window_gaps(struct calls *h, struct window *w)
 {
 	const uint8_t *order = calls_by_start(h);
 	const struct call *calls = h->call + h->from, *before = NULL;
-	if (!w->wide || w->lane)
+	if (!w->wide || w->in_lane)
 		w->gaps = w->gap_ms = w->gap_ms2 = 0;
-	if (w->wide && w->lane)
+	if (w->wide && w->in_lane)
 		sum_gaps(&h->deep->pieces, w);
 	for (uint32_t i = 0; i < h->cnt; i++) {
 		const struct call *c = calls + order[i];
