@@ -7,7 +7,7 @@
  *
  *     0  the cell of the index            3  the newest calls, the deep part
  *     1  the subject                      4  the ends of the list of pieces, the sketch's registers
- *     2  the head of its history          5 to 8  the pieces that the merging hand comes to, one after the other
+ *     2  the head of its history          5, 6  the lanes, the pieces that the merging hand comes to
  *
  *   These are hints: they change nothing, and what moved in between is merely not there in time. */
 #include "scoring/subject.h"
@@ -30,11 +30,11 @@ static void ask_pieces(const struct pieces *p, struct ahead *a)
 	if (!p->cap)
 		return;
 	if (p->unused != NO_PIECE)
-		ask(piece_at(p, p->unused), sizeof(struct piece));
+		ask(piece_at(p, p->unused), 1);
 	if (p->oldest != NO_PIECE)
 		ask(piece_at(p, p->oldest), 1);
 	if (p->newest != NO_PIECE)
-		ask(piece_at(p, p->newest), 1);
+		ask(piece_at(p, p->newest), sizeof(struct piece));
 	a->place = p->hand == NO_PIECE ? p->newest : p->hand;
 	if (a->place != NO_PIECE)
 		ask(piece_at(p, a->place), 1);

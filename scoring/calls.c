@@ -12,7 +12,7 @@
  *   from piece to piece only where both orders agree.
  *
  * COST
- *   A call costs the same always: 128 calls are moved or searched at most, six places of the list of pieces visited. */
+ *   A call costs the same always: 128 calls are moved or searched at most, four places of the list of pieces visited. */
 #include "scoring/calls.h"
 
 #include "base/pool.h"
@@ -241,22 +241,22 @@ static int64_t second_of(int64_t ms)
 	return ms / SECOND_MS - (ms % SECOND_MS < 0);
 }
 
-static struct piece piece_of(const struct calls *h, const struct call *c)
+/* Field by field: as one literal it is cleared as a whole first. */
+static void piece_of(const struct calls *h, const struct call *c, struct piece *p)
 {
-	struct piece p = {.first = c->end,
-			  .last = c->end,
-			  .calls = 1,
-			  .talk_ms = c->talk_ms,
-			  .top = c->callee,
-			  .top_calls = c->callee != 0,
-			  .min_start = calls_relative(h, calls_start_ms(h, c)),
-			  .max_start = calls_relative(h, calls_start_ms(h, c)),
-			  .run = {1, 1, 1, false},
-			  .peak = {1, 1, 1, false},
-			  .page = c->page};
-	for (uint32_t bits = c->flags & COUNTS_MASK; bits; bits &= bits - 1)
-		p.count[__builtin_ctz(bits)] = 1;
-	return p;
+	p->first = p->last = c->end;
+	p->older = p->newer = NO_PIECE;
+	p->page = c->page;
+	p->calls = 1;
+	p->talk_ms = c->talk_ms;
+	p->gaps = 0;
+	for (int i = 0; i < COUNTER_CNT; i++)
+		p->count[i] = c->flags >> i & 1;
+	p->gap_ms = p->gap_ms2 = 0;
+	p->top = c->callee;
+	p->top_calls = c->callee != 0;
+	p->min_start = p->max_start = calls_relative(h, calls_start_ms(h, c));
+	p->run = p->peak = (struct stretch){1, 1, 1, false};
 }
 
 static void link_calls(const struct calls *h, struct piece *p, const struct call *a, const struct call *b)
@@ -289,30 +289,38 @@ static void note_left(struct deep *d, const struct call *c, int64_t start_ms)
 	d->ahead_ms = -call_lasted_ms(c) > d->ahead_ms ? -call_lasted_ms(c) : d->ahead_ms;
 }
 
-static void leave(struct calls *h)
+/* False: it joined the newest piece. */
+static bool leave(struct calls *h)
 {
 	struct deep *d = h->deep;
 	struct call *c = &h->call[h->from];
-	struct piece p = piece_of(h, c);
+	struct piece p;
 	int64_t start_ms = calls_start_ms(h, c);
 	const uint8_t *order = calls_by_start(h);
 	uint32_t k = place_by_start(h, 0);
+	piece_of(h, c, &p);
 	struct call *prev = k > 0 ? c + order[k - 1] : NULL, *next = k + 1u < h->cnt ? c + order[k + 1] : NULL;
 	bool goes_on = next == c + 1 && !(c->flags & (CALL_NEXT_DONE | CALL_RUN_CUT)) && !(next->flags & (CALL_PREV_DONE | CALL_RUN_CUT)) &&
 		       number_follows(c->callee, next->callee); /* by both orders the next call goes on its run */
 	link_neighbours(h, c, prev, next, &p);
 	p.run.joined = d->run_joined;
 	p.peak.joined = d->pieces.cnt > 0 && d->left_second == second_of(start_ms);
-	uint16_t piece = pieces_append(&d->pieces, &p);
-	if (d->lanes)
-		lanes_leave(d->lanes, c, piece);
-	d->run_joined = goes_on;
-	d->left_second = second_of(start_ms);
-	note_left(d, c, start_ms);
 	d->exact.calls--;
 	d->exact.answered -= c->flags & 1;
 	d->exact.talk_ms -= c->talk_ms;
+	bool joined = pieces_join(&d->pieces, &p, &d->exact);
+	if (!joined) {
+		uint16_t piece = pieces_append(&d->pieces, &p);
+		if (d->lanes)
+			lanes_leave(d->lanes, c, piece);
+	} else if (d->lanes) {
+		lanes_join(d->lanes, c);
+	}
+	d->run_joined = goes_on;
+	d->left_second = second_of(start_ms);
+	note_left(d, c, start_ms);
 	drop_oldest(h, k);
+	return !joined;
 }
 
 /* ---- a call comes in ---- */
@@ -522,11 +530,12 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 static void add_late(struct calls *h, struct call *c)
 {
 	struct deep *d = h->deep;
-	struct piece p = piece_of(h, c);
+	struct piece p;
 	int64_t start_ms = calls_start_ms(h, c);
 	uint32_t k = place_for_start(h, start_ms);
 	const uint8_t *order = calls_by_start(h);
 	struct call *exact = h->call + h->from;
+	piece_of(h, c, &p);
 	cut_runs(h, c, k);
 	d->run_joined = false;
 	link_neighbours(h, c, k > 0 ? exact + order[k - 1] : NULL, k < h->cnt ? exact + order[k] : NULL, &p);
@@ -540,6 +549,7 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 {
 	struct deep *d = h->deep;
 	struct weight w = {1, c->flags & 1, c->talk_ms};
+	bool grew = true;
 	calls_see(h, c, caller);
 	if (h->cnt == CALLS_EXACT && c->end < h->call[h->from].end) {
 		add_late(h, c);
@@ -549,16 +559,13 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 		d->exact.calls++;
 		d->exact.answered += w.answered;
 		d->exact.talk_ms += w.talk_ms;
-		if (h->cnt > CALLS_EXACT)
-			leave(h);
+		grew = h->cnt > CALLS_EXACT && leave(h);
 	}
-	pieces_step(&d->pieces, &d->exact);
+	pieces_step(&d->pieces, &d->exact, grew);
 }
 
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms)
 {
-	if (h->deep && h->deep->lanes && lanes_full(h->deep->lanes))
-		drop_lanes(h->deep);
 	if (h->deep && h->deep->lanes)
 		lanes_advance(h, clock_ms);
 	expire(h, clock_ms);

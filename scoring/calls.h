@@ -10,6 +10,7 @@
 #include "scoring/lanes.h"
 #include "scoring/pieces.h"
 #include "scoring/slab.h"
+#include "scoring/spread.h"
 
 #define CALLS_EXACT 128
 #define DEEP_CAP 192     /* once deep: room to slide before the exact calls are moved down */

@@ -65,9 +65,9 @@ static struct window *window_at(struct figures *f, int64_t ms)
 	return &f->windows[i];
 }
 
-static uint16_t word_of(const struct window *w, const struct window *first, const uint64_t *word)
+static uint16_t offset_of(const struct figures *f, const uint64_t *word)
 {
-	return (uint16_t)((size_t)(w - first) * sizeof *w / sizeof *word + (size_t)((const char *)word - (const char *)w) / sizeof *word);
+	return (uint16_t)((const char *)word - (const char *)f->windows);
 }
 
 static bool is_planned(const struct figures *f, uint32_t slot, enum figure_group group)
@@ -88,9 +88,9 @@ static void plan_slot(struct figures *f, uint32_t slot, uint16_t *at)
 	if (*at == FIGURE_PLANNED || w == &f->other)
 		return;
 	bool talk = info->how == HOW_TALK_S || info->how == HOW_AVG_TALK_S;
-	f->plan[(*at)++] = (struct figure_plan){.slot = (uint16_t)slot,
-						.a = word_of(w, f->windows, talk ? &w->talk_ms : &w->n[info->a]),
-						.b = word_of(w, f->windows, talk ? &w->n[COUNT_ANSWERED] : &w->n[info->b])};
+	f->plan[(*at)++] = (struct figure_plan){.value = slot * (uint32_t)sizeof(struct value),
+						.a = offset_of(f, talk ? &w->talk_ms : &w->n[info->a]),
+						.b = offset_of(f, talk ? &w->n[COUNT_ANSWERED] : &w->n[info->b])};
 	f->planned[group_of(info)][slot / 64] |= UINT64_C(1) << (slot % 64);
 	for (uint32_t k = 0; k < 3 && !talk; k++)
 		if (info->a == COUNT_CALLEES + k || info->b == COUNT_CALLEES + k)
@@ -376,9 +376,14 @@ static void fill_other(struct figures *f, const struct figure_key *k, const stru
 }
 
 /* Of a list each value is made by the same few steps without a branch. */
-static inline uint64_t word_at(const struct figures *f, uint16_t word)
+static inline uint64_t word_at(const struct figures *f, uint16_t offset)
 {
-	return *(const uint64_t *)(const void *)((const char *)f->windows + word * sizeof(uint64_t));
+	return *(const uint64_t *)(const void *)((const char *)f->windows + offset);
+}
+
+static inline struct value *value_at(const struct figures *f, const struct figure_plan *p)
+{
+	return (struct value *)(void *)((char *)f->values + p->value);
 }
 
 /* 0 / 0 is 0; `one`: what a counter of 1 is worth. */
@@ -390,25 +395,29 @@ static inline double share(uint64_t a, uint64_t b, double one)
 
 static void fill_lists(struct figures *f, enum figure_group group)
 {
-	const uint16_t *end = f->list_end[group];
-	uint32_t i = group ? f->list_end[group - 1][LIST_CNT - 1] : 0;
-	const struct figure_plan *p = f->plan;
-	struct value *values = f->values;
-	for (; i < end[LIST_COUNT]; i++) {
-		values[p[i].slot].type = VALUE_INT;
-		values[p[i].slot].i = (int64_t)word_at(f, p[i].a);
+	const struct figure_plan *p = f->plan + (group ? f->list_end[group - 1][LIST_CNT - 1] : 0);
+	const struct figure_plan *end[LIST_CNT];
+	for (int i = 0; i < LIST_CNT; i++)
+		end[i] = f->plan + f->list_end[group][i];
+	for (; p < end[LIST_COUNT]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_INT;
+		v->i = (int64_t)word_at(f, p->a);
 	}
-	for (; i < end[LIST_RATIO]; i++) {
-		values[p[i].slot].type = VALUE_DOUBLE;
-		values[p[i].slot].d = share(word_at(f, p[i].a), word_at(f, p[i].b), 1.0);
+	for (; p < end[LIST_RATIO]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = share(word_at(f, p->a), word_at(f, p->b), 1.0);
 	}
-	for (; i < end[LIST_TALK]; i++) {
-		values[p[i].slot].type = VALUE_DOUBLE;
-		values[p[i].slot].d = (double)word_at(f, p[i].a) / 1000.0;
+	for (; p < end[LIST_TALK]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = (double)word_at(f, p->a) / 1000.0;
 	}
-	for (; i < end[LIST_AVG_TALK]; i++) {
-		values[p[i].slot].type = VALUE_DOUBLE;
-		values[p[i].slot].d = share(word_at(f, p[i].a), word_at(f, p[i].b), 1000.0);
+	for (; p < end[LIST_AVG_TALK]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = share(word_at(f, p->a), word_at(f, p->b), 1000.0);
 	}
 	for (uint32_t k = 0; k < (f->n + 63) / 64; k++)
 		f->filled[k] |= f->planned[group][k];
@@ -417,7 +426,8 @@ static void fill_lists(struct figures *f, enum figure_group group)
 static void fill_together(struct figures *f, enum figure_group group)
 {
 	for (uint32_t i = 0; i < f->window_cnt; i++)
-		read_part(f, &f->windows[i], PART_SUMS);
+		if (!(f->windows[i].have & PART_SUMS)) /* with the first all are read */
+			read_part(f, &f->windows[i], PART_SUMS);
 	for (uint32_t k = 0; k < 3 && group == GROUP_DISTINCT; k++)
 		for (uint32_t bits = f->distinct_windows[k]; bits; bits &= bits - 1)
 			read_part(f, &f->windows[__builtin_ctz(bits)], part_of(COUNT_CALLEES + k));

@@ -187,8 +187,8 @@ struct window {
 enum figure_group { GROUP_PLAIN, GROUP_DISTINCT, GROUP_CNT };
 enum figure_list { LIST_COUNT, LIST_RATIO, LIST_TALK, LIST_AVG_TALK, LIST_CNT }; /* what is done with the words */
 struct figure_plan {
-	uint16_t slot;
-	uint16_t a, b; /* words of the windows, counted from the first window */
+	uint32_t value; /* where it goes and what of, in bytes: after the first value, after the first window */
+	uint16_t a, b;
 };
 
 /* One local calendar day of a number, by start of its calls, as far as the record remembers: calls that ended in the 31 days up to as_of.

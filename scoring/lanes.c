@@ -14,14 +14,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static_assert(sizeof(struct lane) == 128 && sizeof(struct lanes) == 128, "lines of the cache");
+static_assert(sizeof(struct lane) == 128 && sizeof(struct lanes) <= 192, "lines of the cache");
 
 /* ---- sums ---- */
 
 #define MARKS (CALL_LAST_CALLEE | CALL_LAST_REGION | CALL_LAST_CALLER)
 #define SUMMED (COUNTS_MASK | MARKS | CALL_IS_CALL)
-#define CALLS_AT 23                   /* CALL_IS_CALL */
-#define CALLS_MAX (UINT32_C(1) << 30) /* far from where 32 bits would go round */
+#define CALLS_AT 23               /* CALL_IS_CALL */
+#define SPENT (UINT32_C(1) << 18) /* far from where 32 bits would go round */
 
 static void add_bits(struct lane_sums *l, uint32_t bits, uint32_t by)
 {
@@ -31,7 +31,7 @@ static void add_bits(struct lane_sums *l, uint32_t bits, uint32_t by)
 
 static void add_call(struct lane_sums *l, const struct call *c)
 {
-	add_bits(l, c->flags & SUMMED, 1);
+	spread_add(l->n, c->flags & SUMMED);
 	l->talk_ms += c->talk_ms;
 }
 
@@ -41,6 +41,18 @@ static void add_piece(struct lane_sums *l, const struct piece *p)
 		l->n[i] += p->count[i];
 	l->n[CALLS_AT] += p->calls;
 	l->talk_ms += p->talk_ms;
+}
+
+static void pass(struct lanes *l, uint32_t calls)
+{
+	l->calls = calls < SPENT && l->calls < SPENT ? l->calls + calls : SPENT;
+}
+
+/* A piece leaves a window, or is found to lie outside. */
+static void drop_piece(struct lanes *l, uint32_t i, const struct piece *p)
+{
+	add_piece(&l->lane[i].out, p);
+	pass(l, p->calls);
 }
 
 /* What the window does not hold of what is there. */
@@ -68,54 +80,80 @@ void lanes_free(struct lanes *l)
 		return;
 	for (int which = 0; which < 2; which++)
 		lanes_sketch_forget(l, (uint32_t)which);
+	pool_give(l->large, l->cnt * sizeof *l->large);
 	pool_give(l, lanes_bytes(l->cnt));
 }
 
-static uint64_t calls_of(const struct calls *h)
+/* More calls than a difference can tell: what the windows hold is kept beside, and the sums tell what has changed since. */
+static void keep_large(struct lanes *l, const struct calls *h)
 {
 	const struct pieces *p = &h->deep->pieces;
-	uint64_t n = h->cnt;
-	for (uint16_t k = p->newest; k != NO_PIECE; k = piece_at(p, k)->older)
-		n += piece_at(p, k)->calls;
-	return n;
+	l->large = pool_take_zeroed(l->cnt * sizeof *l->large);
+	for (uint32_t i = 0; i < l->cnt; i++) {
+		uint64_t *n = l->large[i], talk_ms = l->all.talk_ms - l->lane[i].out.talk_ms;
+		struct lane_sums exact = {0};
+		for (uint32_t k = l->lane[i].at.from; k < h->cnt; k++)
+			add_call(&exact, &h->call[h->from + k]);
+		for (int k = 0; k < LANE_COUNTERS; k++)
+			n[k] = exact.n[k];
+		for (uint16_t at = p->newest; at != NO_PIECE && piece_at(p, at)->first > l->lane[i].at.edge; at = piece_at(p, at)->older) {
+			for (int k = 0; k < COUNTER_CNT; k++)
+				n[k] += piece_at(p, at)->count[k];
+			n[CALLS_AT] += piece_at(p, at)->calls;
+		}
+		l->lane[i].out = l->all; /* the difference is nothing */
+		l->lane[i].out.talk_ms = l->all.talk_ms - talk_ms;
+	}
+}
+
+void lanes_read(const struct lanes *l, uint32_t lane, uint64_t n[LANE_COUNTERS], uint64_t *talk_ms)
+{
+	const struct lane_sums *out = &l->lane[lane].out;
+	*talk_ms = l->all.talk_ms - out->talk_ms;
+	for (int k = 0; k < LANE_COUNTERS; k++)
+		n[k] = l->all.n[k] - out->n[k];
+	for (int k = 0; k < LANE_COUNTERS && l->large; k++)
+		n[k] = l->large[lane][k] + (uint64_t)(int64_t)(int32_t)(uint32_t)n[k];
 }
 
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms)
 {
 	const struct pieces *p = &h->deep->pieces;
-	uint64_t calls = calls_of(h);
-	assert(cnt <= LANES_MAX);
-	if (calls >= CALLS_MAX)
-		return NULL;
 	struct lanes *l = pool_take_zeroed(lanes_bytes(cnt));
+	uint64_t calls = h->cnt;
+	assert(cnt <= LANES_MAX);
 	l->cnt = cnt;
-	l->calls = (uint32_t)calls;
 	for (uint32_t i = 0; i < h->cnt; i++)
 		add_call(&l->all, &h->call[h->from + i]);
-	for (uint16_t k = p->newest; k != NO_PIECE; k = piece_at(p, k)->older)
+	for (uint16_t k = p->newest; k != NO_PIECE; k = piece_at(p, k)->older) {
 		add_piece(&l->all, piece_at(p, k));
+		calls += piece_at(p, k)->calls;
+	}
 	for (uint32_t i = 0; i < cnt; i++) {
 		l->lane[i].at.ms = ms[i];
 		l->lane[i].at.edge = calls_relative(h, as_of_ms - ms[i]);
 		fill(&l->lane[i].out, &l->lane[i].at, h);
 	}
+	if (calls >= SPENT)
+		keep_large(l, h);
 	return l;
 }
 
-bool lanes_full(const struct lanes *l)
+bool lanes_spent(const struct lanes *l)
 {
-	return l->calls >= 2 * CALLS_MAX;
+	return l->calls >= SPENT;
 }
 
-static void advance(struct lane_sums *out, struct lane_place *at, const struct calls *h)
+static void advance(struct lanes *l, uint32_t i, const struct calls *h)
 {
+	struct lane_place *at = &l->lane[i].at;
 	const struct pieces *p = &h->deep->pieces;
 	while (at->piece != NO_PIECE && piece_at(p, at->piece)->first <= at->edge) {
-		add_piece(out, piece_at(p, at->piece));
+		drop_piece(l, i, piece_at(p, at->piece));
 		at->piece = piece_at(p, at->piece)->newer;
 	}
 	for (; at->piece == NO_PIECE && at->from < h->cnt && h->call[h->from + at->from].end <= at->edge; at->from++)
-		add_call(out, &h->call[h->from + at->from]);
+		add_call(&l->lane[i].out, &h->call[h->from + at->from]);
 	if (at->piece != NO_PIECE)
 		at->next = piece_at(p, at->piece)->first;
 	else
@@ -128,14 +166,14 @@ void lanes_advance(struct calls *h, int64_t clock_ms)
 	for (uint32_t i = 0; i < l->cnt; i++) {
 		l->lane[i].at.edge = calls_relative(h, clock_ms - l->lane[i].at.ms);
 		if (l->lane[i].at.edge >= l->lane[i].at.next)
-			advance(&l->lane[i].out, &l->lane[i].at, h);
+			advance(l, i, h);
 	}
 }
 
 void lanes_insert(struct lanes *l, uint32_t place, const struct call *c)
 {
 	add_call(&l->all, c);
-	l->calls++;
+	pass(l, 1);
 	for (uint32_t i = 0; i < l->cnt; i++) {
 		struct lane_place *at = &l->lane[i].at;
 		if (c->end > at->edge) {
@@ -169,6 +207,21 @@ void lanes_leave(struct lanes *l, const struct call *c, uint16_t piece)
 	}
 }
 
+void lanes_join(struct lanes *l, const struct call *c)
+{
+	add_bits(&l->all, c->flags & MARKS, UINT32_MAX);
+	for (uint32_t i = 0; i < l->cnt; i++) {
+		struct lane_place *at = &l->lane[i].at;
+		if (at->from > 0) {
+			add_bits(&l->lane[i].out, c->flags & MARKS, UINT32_MAX);
+			at->from--;
+		} else if (at->piece == NO_PIECE) { /* the window begins within that piece */
+			spread_add(l->lane[i].out.n, c->flags & SUMMED & ~(uint32_t)MARKS);
+			l->lane[i].out.talk_ms += c->talk_ms;
+		}
+	}
+}
+
 void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16_t newer)
 {
 	for (uint32_t i = 0; i < l->cnt; i++) {
@@ -176,7 +229,7 @@ void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16
 		if (at->piece == older) {
 			at->piece = newer;
 		} else if (at->piece == newer) { /* the window begins between them: the merged one is outside */
-			add_piece(&l->lane[i].out, piece_at(p, newer));
+			drop_piece(l, i, piece_at(p, newer));
 			at->piece = piece_at(p, newer)->newer;
 		}
 	}
@@ -186,7 +239,7 @@ void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t piece)
 {
 	const struct piece *q = piece_at(p, piece);
 	add_piece(&l->all, q);
-	l->calls++;
+	pass(l, 1);
 	for (uint32_t i = 0; i < l->cnt; i++) {
 		struct lane_place *at = &l->lane[i].at;
 		if (q->first <= at->edge) {
@@ -202,7 +255,7 @@ void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t piece)
 void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first)
 {
 	add_piece(&l->all, call);
-	l->calls++;
+	pass(l, 1);
 	for (uint32_t i = 0; i < l->cnt; i++)
 		if (first <= l->lane[i].at.edge)
 			add_piece(&l->lane[i].out, call);

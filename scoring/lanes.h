@@ -52,13 +52,14 @@ struct lane { /* two lines of the cache */
 
 struct lanes {
 	uint32_t cnt;
-	uint32_t calls;                  /* in `all`: they end before a difference could be too large */
-	struct lane_sketches *sketch[2]; /* of called numbers, of callers; owned; NULL before the first reading */
-	struct lane_sums all;            /* of the calls that were there when they were made, and of all since */
-	struct lane lane[];              /* by length of window */
+	uint32_t calls;                   /* that passed since they were made: they end before a difference could be too large */
+	uint64_t (*large)[LANE_COUNTERS]; /* owned; per lane what the window held when they were made, if that is many calls; else NULL */
+	struct lane_sketches *sketch[2];  /* of called numbers, of callers; owned; NULL before the first reading */
+	struct lane_sums all;             /* of the calls that were there when they were made, and of all since */
+	struct lane lane[];               /* by length of window */
 };
 
-/* For windows of these lengths that end at as_of_ms, the clock. Returns owned; NULL: there are too many calls. */
+/* For windows of these lengths that end at as_of_ms, the clock. Returns owned. */
 struct lanes *lanes_new(struct calls *h, const int64_t *ms, uint32_t cnt, int64_t as_of_ms);
 void lanes_free(struct lanes *l);
 
@@ -69,13 +70,15 @@ void lanes_insert(struct lanes *l, uint32_t place, const struct call *c);
 void lanes_unmark(struct lanes *l, uint32_t place, uint32_t mark_bit);
 /* The oldest exact call leaves, and becomes this piece; or is dropped (NO_PIECE), being outside of all windows. */
 void lanes_leave(struct lanes *l, const struct call *c, uint16_t piece);
+void lanes_join(struct lanes *l, const struct call *c); /* it leaves into the newest piece, which was there */
 /* Two neighbouring pieces are about to become one, at the place of the newer. */
 void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16_t newer);
 /* A late call became a piece of its own, or goes into one that begins at `first`. */
 void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t at);
 void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first);
 
-bool lanes_full(const struct lanes *l); /* they have to end */
+bool lanes_spent(const struct lanes *l); /* they have to be made anew before they are read */
+void lanes_read(const struct lanes *l, uint32_t lane, uint64_t n[LANE_COUNTERS], uint64_t *talk_ms);
 
 /* A value is about to go into the sketch. */
 void lanes_sketch_add(struct lanes *l, uint32_t which, const struct sketch *s, uint64_t value, uint32_t ms);

@@ -17,22 +17,6 @@ static_assert(1 << COUNT_CALLEES == CALL_LAST_CALLEE && 1 << COUNT_REGIONS == CA
 static_assert(FIGURE_WINDOWS <= LANES_MAX, "a lane a window");
 static_assert(COUNT_FLAGGED < WINDOW_COUNTERS && COUNT_CALLS == 23, "three words of eight counters");
 
-/* The bits of a byte as eight bytes of 0 or 1. */
-#define SPREAD_1(b)                                                                                                            \
-	((uint64_t)((b)&1) | (uint64_t)((b) >> 1 & 1) << 8 | (uint64_t)((b) >> 2 & 1) << 16 | (uint64_t)((b) >> 3 & 1) << 24 | \
-	 (uint64_t)((b) >> 4 & 1) << 32 | (uint64_t)((b) >> 5 & 1) << 40 | (uint64_t)((b) >> 6 & 1) << 48 |                    \
-	 (uint64_t)((b) >> 7 & 1) << 56)
-#define SPREAD_4(b) SPREAD_1(b), SPREAD_1((b) + 1), SPREAD_1((b) + 2), SPREAD_1((b) + 3)
-#define SPREAD_16(b) SPREAD_4(b), SPREAD_4((b) + 4), SPREAD_4((b) + 8), SPREAD_4((b) + 12)
-#define SPREAD_64(b) SPREAD_16(b), SPREAD_16((b) + 16), SPREAD_16((b) + 32), SPREAD_16((b) + 48)
-static const uint64_t spread[256] = {SPREAD_64(0), SPREAD_64(64), SPREAD_64(128), SPREAD_64(192)};
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define BYTE_OF(i) ((i) ^ 7)
-#else
-#define BYTE_OF(i) (i)
-#endif
-
 struct packed_sums {
 	uint64_t word[3], talk_ms;
 };
@@ -40,7 +24,7 @@ struct packed_sums {
 static void begin_window(struct window *w, const struct packed_sums *sums, uint32_t from)
 {
 	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
-		w->n[i] = ((const uint8_t *)sums->word)[BYTE_OF(i)];
+		w->n[i] = ((const uint8_t *)sums->word)[SPREAD_AT(i)];
 	w->talk_ms = sums->talk_ms;
 	w->from = (uint16_t)from;
 	w->in_lane = false;
@@ -62,9 +46,9 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 		c--;
 		for (; k < n && c->end <= edges[k]; k++)
 			begin_window(&w[k], &sums, (uint32_t)(c - first) + 1);
-		sums.word[0] += spread[c->flags & 0xff];
-		sums.word[1] += spread[c->flags >> 8 & 0xff];
-		sums.word[2] += spread[c->flags >> 16 & 0xff];
+		sums.word[0] += spread_byte[c->flags & 0xff];
+		sums.word[1] += spread_byte[c->flags >> 8 & 0xff];
+		sums.word[2] += spread_byte[c->flags >> 16 & 0xff];
 		sums.talk_ms += c->talk_ms;
 	}
 	for (uint32_t i = k; i < n; i++)
@@ -77,7 +61,7 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 
 static bool has_lanes(const struct deep *d, const struct window *w, uint32_t n)
 {
-	if (!d->lanes || d->lanes->cnt != n)
+	if (!d->lanes || d->lanes->cnt != n || lanes_spent(d->lanes))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (d->lanes->lane[i].at.ms != w[i].ms)
@@ -99,10 +83,7 @@ static void read_lane(const struct calls *h, struct window *w, uint32_t i)
 	const struct pieces *p = &h->deep->pieces;
 	struct lanes *l = h->deep->lanes;
 	const struct lane_place *at = &l->lane[i].at;
-	const struct lane_sums *out = &l->lane[i].out;
-	for (uint32_t k = 0; k < LANE_COUNTERS; k++)
-		w->n[k] = l->all.n[k] - out->n[k];
-	w->talk_ms = l->all.talk_ms - out->talk_ms;
+	lanes_read(l, i, w->n, &w->talk_ms);
 	w->in_lane = true;
 	w->lane = (uint8_t)i;
 	w->from = at->from;
