@@ -443,7 +443,7 @@ static struct call call_of(const struct calls *h, const struct facts *f)
 	return (struct call){.callee = f->callee,
 			     .end = calls_relative(h, f->end_ms),
 			     .id_hash = f->id_hash,
-			     .talk_ms = f->talk_ms,
+			     .talk_ms = f->talk_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)f->talk_ms,
 			     .lasted_low = (uint32_t)(uint64_t)lasted,
 			     .lasted_high = (int8_t)(lasted >> 32),
 			     .flags = f->counts | CALL_IS_CALL,

@@ -32,7 +32,7 @@ struct call { /* 32 bytes */
 	uint64_t callee;
 	uint32_t end; /* ms after the base */
 	uint32_t id_hash;
-	uint32_t talk_ms;
+	uint32_t talk_ms;    /* saturating at 49.7 days; so is a gap in pieces.h */
 	uint32_t lasted_low; /* end - start, 40 bits with sign */
 	uint32_t flags;      /* counts and marks */
 	uint16_t region;

@@ -386,11 +386,15 @@ static inline struct value *value_at(const struct figures *f, const struct figur
 	return (struct value *)(void *)((char *)f->values + p->value);
 }
 
-/* 0 / 0 is 0; `one`: what a counter of 1 is worth. */
+/* Over nothing it is 0, by a mask: whether a denominator is 0 no branch can foresee. `one`: what a counter of 1 is worth. */
 static inline double share(uint64_t a, uint64_t b, double one)
 {
 	double d = (double)(int64_t)a / one / (double)(int64_t)(b | (b == 0));
-	return b ? d : 0.0;
+	uint64_t bits;
+	memcpy(&bits, &d, sizeof bits);
+	bits &= UINT64_MAX + (b == 0);
+	memcpy(&d, &bits, sizeof d);
+	return d;
 }
 
 static void fill_lists(struct figures *f, enum figure_group group)
@@ -412,7 +416,7 @@ static void fill_lists(struct figures *f, enum figure_group group)
 	for (; p < end[LIST_TALK]; p++) {
 		struct value *v = value_at(f, p);
 		v->type = VALUE_DOUBLE;
-		v->d = (double)word_at(f, p->a) / 1000.0;
+		v->d = (double)(int64_t)word_at(f, p->a) / 1000.0;
 	}
 	for (; p < end[LIST_AVG_TALK]; p++) {
 		struct value *v = value_at(f, p);

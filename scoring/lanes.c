@@ -20,8 +20,9 @@ static_assert(sizeof(struct lane) == 128 && sizeof(struct lanes) <= 192, "lines 
 
 #define MARKS (CALL_LAST_CALLEE | CALL_LAST_REGION | CALL_LAST_CALLER)
 #define SUMMED (COUNTS_MASK | MARKS | CALL_IS_CALL)
-#define CALLS_AT 23               /* CALL_IS_CALL */
-#define SPENT (UINT32_C(1) << 18) /* far from where 32 bits would go round */
+#define CALLS_AT 23 /* CALL_IS_CALL */
+#define SPENT (UINT32_C(1) << 16)
+#define PIECE_LARGE (UINT32_C(1) << 13) /* smaller ones that leave, not more than come, cannot make a difference of 2^31 */
 
 static void add_bits(struct lane_sums *l, uint32_t bits, uint32_t by)
 {
@@ -52,7 +53,8 @@ static void pass(struct lanes *l, uint32_t calls)
 static void drop_piece(struct lanes *l, uint32_t i, const struct piece *p)
 {
 	add_piece(&l->lane[i].out, p);
-	pass(l, p->calls);
+	if (p->calls >= PIECE_LARGE)
+		pass(l, p->calls);
 }
 
 /* What the window does not hold of what is there. */
