@@ -56,7 +56,7 @@ static void use_rules(struct rules_scratch *s, const struct rules *r)
 	s->generation = r->generation;
 	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
 		s->figures[kind].windows_of = NULL; /* the new keys may stand where the old ones did */
-	if (s->rule_cap < r->cnt || !s->holds) { /* a set without rules has room for one */
+	if (s->rule_cap < r->cnt || !s->holds) {    /* a set without rules has room for one */
 		s->rule_cap = r->cnt;
 		s->alert_of = mem_realloc(s->alert_of, s->rule_cap * sizeof *s->alert_of);
 		s->errors = mem_realloc(s->errors, s->rule_cap * sizeof *s->errors);
