@@ -208,7 +208,7 @@ static void figures_kept_over_very_many_calls_equal_those_read_anew(void **state
 				    .answered_a_1000 = 500};
 	for (uint64_t seed = 3101; seed <= 3102; seed++)
 		if (wanted(seed))
-			run_kept(seed, 150000, 2000, seed % 2 == 0, &shape);
+			run_kept(seed, 75000, 500, seed % 2 == 0, &shape);
 }
 
 /* ---- a call of 60 days ---- */
