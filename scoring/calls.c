@@ -222,6 +222,8 @@ static void expire(struct calls *h, int64_t clock_ms)
 	while (h->cnt && h->call[h->from].end <= edge) {
 		const struct call *c = &h->call[h->from];
 		if (h->deep) {
+			if (!(c->flags & CALL_TOLD))
+				calls_tell(h);
 			h->deep->exact.calls--;
 			h->deep->exact.answered -= c->flags & 1;
 			h->deep->exact.talk_ms -= c->talk_ms;
@@ -298,6 +300,8 @@ static bool leave(struct calls *h)
 	int64_t start_ms = calls_start_ms(h, c);
 	const uint8_t *order = calls_by_start(h);
 	uint32_t k = place_by_start(h, 0);
+	if (!(c->flags & CALL_TOLD))
+		calls_tell(h);
 	piece_of(h, c, &p);
 	struct call *prev = k > 0 ? c + order[k - 1] : NULL, *next = k + 1u < h->cnt ? c + order[k + 1] : NULL;
 	bool goes_on = next == c + 1 && !(c->flags & (CALL_NEXT_DONE | CALL_RUN_CUT)) && !(next->flags & (CALL_PREV_DONE | CALL_RUN_CUT)) &&
@@ -344,8 +348,18 @@ void calls_see(struct calls *h, const struct call *c, uint64_t caller)
 		recent_add(&d->regions, c->region, c->end, 0, &forgotten);
 	if (caller)
 		see_value(d, 1, caller, c->end);
-	if (c->callee && (c->flags & 1) && !h->has_callers)
-		ledger_add(&d->ledger, c->callee, c->end, 0, h->base_ms);
+}
+
+void calls_tell(struct calls *h)
+{
+	struct contact told[CALLS_EXACT + 1];
+	uint32_t n = 0;
+	for (struct call *c = h->call + h->from; c < h->call + h->from + h->cnt; c++) {
+		told[n] = (struct contact){c->callee, c->end};
+		n += !(c->flags & CALL_TOLD) && c->callee && (c->flags & 1) && !h->has_callers;
+		c->flags |= CALL_TOLD;
+	}
+	ledger_add_all(&h->deep->ledger, told, n, h->base_ms);
 }
 
 static inline uint64_t value_of(struct calls *h, uint32_t at, uint32_t kind)
@@ -540,6 +554,8 @@ static void add_late(struct calls *h, struct call *c)
 	d->run_joined = false;
 	link_neighbours(h, c, k > 0 ? exact + order[k - 1] : NULL, k < h->cnt ? exact + order[k] : NULL, &p);
 	pieces_add_late(&d->pieces, &p);
+	if (c->callee && (c->flags & 1) && !h->has_callers)
+		ledger_add(&d->ledger, c->callee, c->end, 0, h->base_ms);
 	note_left(d, c, start_ms);
 	d->late_merged++;
 	d->late_unstored = true;

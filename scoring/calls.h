@@ -25,6 +25,7 @@ enum call_mark {
 	CALL_IS_CALL = 1 << 23,     /* always: counts calls by the same sum */
 	CALL_NEXT_DONE = 1 << 24,   /* by order of start, a call that left the exact ones stands between it and the next one here */
 	CALL_PREV_DONE = 1 << 25,
+	CALL_TOLD = 1 << 27,    /* the ledger has it, if it was answered */
 	CALL_RUN_CUT = 1 << 26, /* it came in when calls that started later had left: one of them may stand beside it */
 };
 
@@ -123,6 +124,9 @@ int64_t calls_deep_bytes(const struct calls *h); /* beside the block */
 bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash);
 /* Puts a call in its place in time; `clock_ms` is the subject's clock with this call. The block may move: *home is set. `caller`: of a cohort, else 0. */
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms);
+
+/* Brings the ledger of a deep history up to date: it is told of the exact calls when somebody asks, or when one of them leaves. */
+void calls_tell(struct calls *h);
 
 /* For the record: what is not stored is made again. */
 void calls_see(struct calls *h, const struct call *c, uint64_t caller);

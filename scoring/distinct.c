@@ -106,28 +106,34 @@ static void put_in(struct recent *r, const struct seen *fresh)
 	r->cnt++;
 }
 
-bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
+bool recent_add_new(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
 {
 	struct seen fresh = {.value = value, .ms = ms, .page = page};
-	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
-	bool full = false;
-	if (at < r->cnt) {
-		if (r->seen[at].ms >= ms)
-			return false;
-		mark(r->dirty, r->seen[at].page);
-		take_out(r, at);
-	} else if (r->cnt == r->max) {
-		if (before(&fresh, &r->seen[0])) {
-			*forgotten = fresh;
-			return true;
-		}
+	bool full = r->cnt == r->max;
+	if (full && before(&fresh, &r->seen[0])) {
+		*forgotten = fresh;
+		return true;
+	}
+	if (full) {
 		*forgotten = r->seen[0];
 		mark(r->dirty, r->seen[0].page);
-		full = true;
 		take_out(r, 0);
 	}
 	put_in(r, &fresh);
 	return full;
+}
+
+bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
+{
+	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
+	if (at == r->cnt)
+		return recent_add_new(r, value, ms, page, forgotten);
+	if (r->seen[at].ms >= ms)
+		return false;
+	mark(r->dirty, r->seen[at].page);
+	take_out(r, at);
+	put_in(r, &(struct seen){.value = value, .ms = ms, .page = page});
+	return false;
 }
 
 uint32_t recent_count(const struct recent *r, uint32_t edge)

@@ -64,8 +64,10 @@ static inline uint8_t *recent_tags(const struct recent *r) /* of r->seen */
 void recent_init(struct recent *r, uint16_t max);
 void recent_release(struct recent *r);
 bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten); /* true: `forgotten` fell out */
-uint32_t recent_count(const struct recent *r, uint32_t edge);                                         /* seen after the edge */
-void recent_expire(struct recent *r, uint32_t edge); /* forgets what was last seen at or before it */
+/* The same of a value that is not there: no need to look. */
+bool recent_add_new(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten);
+uint32_t recent_count(const struct recent *r, uint32_t edge); /* seen after the edge */
+void recent_expire(struct recent *r, uint32_t edge);          /* forgets what was last seen at or before it */
 
 struct sketch *sketch_new(void);
 void sketch_free(struct sketch *s);
