@@ -67,6 +67,8 @@ static void ask_all(struct shard *s, int64_t until_ms, int64_t commands_before_m
 	timers_until(&s->timers, until_ms, (uint32_t)s->pipe->settings->run.timers, ask_timer, s);
 	for (uint32_t i = 0; i < s->sweep_cnt; i++)
 		ask(s, s->sweep[i], key_hash(s->sweep[i]), &subjects);
+	for (uint32_t i = s->again.at; i < s->again.to; i++)
+		ask(s, s->again.keys[i], key_hash(s->again.keys[i]), &subjects);
 	for (uint32_t i = 0; i < s->command_cnt; i++) {
 		const struct waiting_command *w = &s->commands[(s->command_first + i) % COMMANDS_WAITING_MAX];
 		if (w->time_ms >= commands_before_ms)
@@ -417,6 +419,20 @@ enum err pipeline_sweep(struct shard *s, struct err_text *why)
 	}
 	s->sweep_cnt = 0;
 	return e;
+}
+
+enum err pipeline_again(struct shard *s, struct err_text *why)
+{
+	if (s->pipe->resident || !again_look(s))
+		return ERR_OK;
+	begin(s);
+	enum err e = load(s, s->meta.clock_ms, TIME_NONE, why);
+	if (!e)
+		e = hand_over(s, why);
+	if (e)
+		return e;
+	again_say(s);
+	return commit(s, why);
 }
 
 /* Where the shard's clock stands by now if no CDR came (DESIGN section 5). */

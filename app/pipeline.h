@@ -139,6 +139,8 @@ enum err pipeline_idle(struct shard *s, bool at_end, struct wall_time now, struc
 
 /* Between batches, now and then: a slice of the records that ended. */
 enum err pipeline_sweep(struct shard *s, struct err_text *why) MUST_CHECK;
+/* Between batches, after the shard was taken: a slice of the numbers whose state is said again. */
+enum err pipeline_again(struct shard *s, struct err_text *why) MUST_CHECK;
 
 /* Files: all commands that wait, then timers up to `until_ms` (TIME_NONE: to the shard's clock). */
 enum err pipeline_finish(struct shard *s, int64_t until_ms, struct err_text *why) MUST_CHECK;

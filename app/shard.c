@@ -135,6 +135,7 @@ static struct shard *shard_new(struct pipeline *p, const struct outlet *outlet)
 	s->outlet = outlet;
 	s->owner = next_owner();
 	s->hand_from_ms = TIME_NONE;
+	arena_init(&s->again.arena, 4 << 10);
 	histories_init(&s->histories);
 	s->table = table_new(p->resident ? 0 : set->cache_bytes);
 	timers_init(&s->timers);
@@ -271,6 +272,7 @@ enum err shard_take(struct pipeline *p, const struct outlet *outlet, int32_t par
 		return e;
 	}
 	timers_clean(&s->timers);
+	again_begin(s);
 	s->control_read = s->meta.control_next;
 	s->packs = mem_zalloc((size_t)partitions * sizeof *s->packs);
 	*out = s;
@@ -314,6 +316,7 @@ void shard_drop(struct shard *s)
 	free(s->entries);
 	free(s->days);
 	arena_release(&s->sweep_arena);
+	again_release(&s->again);
 	first_seen_release(&s->first_seen);
 	histories_release(&s->histories);
 	free(s->damaged);

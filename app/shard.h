@@ -46,6 +46,13 @@ struct planned {
 	struct ahead touch[1 + RELAY_COPIES_MAX]; /* subjects of this shard's table */
 };
 
+/* Numbers whose state is said again after the shard was taken. */
+struct again {
+	struct arena arena;
+	struct slice *keys;   /* owned; NULL: done */
+	uint32_t cnt, at, to; /* [at, to): the present slice */
+};
+
 struct shard {
 	struct pipeline *pipe;
 	const struct outlet *outlet;
@@ -114,6 +121,7 @@ struct shard {
 	struct slice sweep[SWEEP_MAX], gone[SWEEP_MAX]; /* to be looked at; to be deleted with the next commit */
 	uint32_t sweep_cnt, gone_cnt;
 	struct mono_time swept;
+	struct again again;
 	uint64_t hand;        /* where the table is the store: the next cell that is looked at */
 	int64_t hand_from_ms; /* from this time of the shard's clock on; TIME_NONE: no CDR yet */
 	struct first_seen first_seen;
@@ -201,6 +209,13 @@ enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, co
  * topic gets a tombstone. False: it changed in this cycle, which has to end first; nothing is done then, ask again in the next one. Afterwards the cycle
  * ends by itself. The bucket of its first-seen day must have been wanted (load_first_seen does for every waiting `forget`). */
 bool shard_forget(struct shard *s, struct subject *sub, int64_t time_ms);
+
+/* ---- again.c ---- */
+
+void again_begin(struct shard *s); /* when the shard is taken */
+bool again_look(struct shard *s);  /* there is a slice to be said again: its records are to be loaded */
+void again_say(struct shard *s);   /* they are */
+void again_release(struct again *a);
 
 /* ---- sweep.c ---- */
 

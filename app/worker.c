@@ -390,6 +390,8 @@ static enum err work(struct worker *w, struct slot *s, bool *idle, struct err_te
 	}
 	if (!e && shard_batch_done(s->shard))
 		e = pipeline_sweep(s->shard, why);
+	if (!e && shard_batch_done(s->shard))
+		e = pipeline_again(s->shard, why);
 	if (!e)
 		follow(w, s);
 	return e;

@@ -154,11 +154,13 @@ static void rules_make(struct rules *r)
 
 static void rules_run(struct rules *r, const struct subject *s)
 {
+	uint32_t fired = 0;
 	figures_reset(&r->figures, s, s->clock_ms);
 	for (uint32_t i = 0; i < 60; i++) {
 		struct value v = figure_get(&r->figures, r->slot[i]);
-		r->fired += v.type == VALUE_INT ? v.i > 1000000000 : v.d > 1e9;
+		fired += v.type == VALUE_INT ? v.i > 1000000000 : v.d > 1e9;
 	}
+	r->fired += fired;
 }
 
 /* ---- a run ---- */

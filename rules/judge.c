@@ -53,7 +53,7 @@ static int64_t rest_until(const struct turn *t, int64_t at_ms)
 static void say_transition(struct turn *t, enum phase from, const struct judged *j)
 {
 	const struct phase_state *p = &t->state->phase;
-	struct event e = turn_event(t, EVENT_TRANSITION, p->since_ms);
+	struct event e = turn_event(t, EVENT_TRANSITION, j->at_ms);
 	e.step = "restart";
 	e.transition = (struct event_transition){.from = from,
 						 .to = p->phase,
@@ -76,12 +76,11 @@ static void restart(struct turn *t, const struct judged *j, bool first)
 }
 
 /* A late call in a rest that has ended meanwhile: what followed has not been. */
-static void go_back(struct turn *t, const struct judged *j)
+static void go_back(struct turn *t, const struct judged *j, int64_t since_ms, int64_t until_ms)
 {
 	struct phase_state *p = &t->state->phase;
 	struct life *l = &t->state->life;
 	enum phase from = p->phase;
-	int64_t until_ms = rest_until(t, j->at_ms);
 	if (until_ms <= p->since_ms) /* at the most that a rest may last: it ended when it ended */
 		return;
 	uint32_t kept = 0;
@@ -97,20 +96,23 @@ static void go_back(struct turn *t, const struct judged *j)
 	l->begin_ms = l->before_ms;
 	l->before_ms = TIME_NONE;
 	l->before = PHASE_ACTIVE;
-	p->since_ms = j->at_ms;
+	p->since_ms = since_ms;
 	p->until_ms = until_ms;
 	say_transition(t, from, j);
 }
 
+/* A rest that a release ended stays ended. */
 static enum consequence consequence_of(const struct turn *t, const struct judged *j)
 {
-	return j->what == VIOLATION_NO_CALLS ? (enum consequence)t->policy->rest_breach : CONSEQUENCE_ALERT;
+	bool over = j->before && t->state->life.rest_first_ms == TIME_NONE;
+	return j->what == VIOLATION_NO_CALLS && !over ? (enum consequence)t->policy->rest_breach : CONSEQUENCE_ALERT;
 }
 
 static void say_violation(struct turn *t, const struct judged *j)
 {
 	struct event e = turn_event(t, EVENT_VIOLATION, j->at_ms);
 	e.step = violation_name(j->what);
+	e.episode -= j->before && t->state->phase.phase == PHASE_REST; /* what came before a rest belongs to the episode before */
 	e.violation = (struct event_violation){.phase = j->phase,
 					       .policy = violation_name(j->what),
 					       .day = judge_day_text(t, j->day->day),
@@ -137,8 +139,10 @@ void judge_breach(struct turn *t, const struct judged *j)
 		p->until_ms += t->policy->rest_extend_ms;
 	else if (c == CONSEQUENCE_RESTART && !j->before)
 		restart(t, j, first);
-	else if (c == CONSEQUENCE_RESTART && (p->phase == PHASE_LIMITED || p->phase == PHASE_MODERATE))
-		go_back(t, j);
+	else if (c == CONSEQUENCE_RESTART)
+		go_back(t, j, j->at_ms, rest_until(t, j->at_ms));
+	else if (c == CONSEQUENCE_EXTEND) /* it would have ended so much later */
+		go_back(t, j, l->before_ms, p->since_ms + t->policy->rest_extend_ms);
 }
 
 /* ---- the day of a call ---- */
@@ -174,9 +178,10 @@ static struct life_day *day_of(struct turn *t, int64_t day, bool before)
 
 bool judge_is_known(const struct turn *t, struct slice called, uint64_t packed)
 {
-	if (packed && contacts_have(&t->state->contacts, packed))
+	if (!packed || contacts_have(&t->state->contacts, packed)) /* of a call to nobody it cannot be told */
 		return true;
-	return policy_lists_contact(t->s->policies, t->rules, t->subject->key, t->state->account, called);
+	return !contacts_removed(&t->state->contacts, packed) &&
+	       policy_lists_contact(t->s->policies, t->rules, t->subject->key, t->state->account, called);
 }
 
 bool judge_is_apart(const struct turn *t, const struct slice *called, size_t n)
@@ -283,5 +288,5 @@ void judge_call(struct turn *t, const struct cdr *call)
 	judge_limits(t, call, &base, known);
 	if (base.phase == PHASE_MODERATE && !base.before && !known && call->answered && t->subject->called &&
 	    call->talk_ms >= t->policy->limited_talk_s * SECOND_MS)
-		contacts_add(&t->state->contacts, t->subject->called);
+		contacts_meet(&t->state->contacts, t->subject->called);
 }

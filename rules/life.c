@@ -3,7 +3,8 @@
  *
  *   life      flags (1 byte: 1 before, 2 first rest, 4 breach, 8 block, 16 begin), before (1 byte), times (zig-zag, the first, then behind it), block's calls and
  *             answered, apart, days (varint); of each: day (zig-zag), flags (1 byte: 1 before, 2 open), said (1 byte), its end if open, calls, answered, fresh, shorts, talk
- *   contacts  flags (1 byte: 1 incomplete), exact (varint, then 7 bytes each), prints (varint, then 4 bytes each, ascending)
+ *   contacts  flags (1 byte: 1 incomplete), exact (varint, then 7 bytes each), prints (varint, then 4 bytes each, ascending),
+ *             listed (varint, then 7 bytes and 1 byte each: removed)
  *
  * Equal values give equal bytes; any bytes decode to values that hold together or are refused. */
 #include "rules/life.h"
@@ -51,12 +52,21 @@ static int day_order(const struct life_day *a, const struct life_day *b)
 	return a->day != b->day ? (a->day > b->day) - (a->day < b->day) : b->before - a->before;
 }
 
+/* So far from both ends of time that sums of them hold. */
+static int64_t read_time(struct reader *r, bool there)
+{
+	int64_t t = there ? reader_zigzag(r) : 0;
+	if (t > INT64_MAX / 4 || t < -(INT64_MAX / 4))
+		r->bad = true;
+	return there ? t : TIME_NONE;
+}
+
 static void decode_day(struct reader *r, struct life_day *d)
 {
 	int64_t day = reader_zigzag(r);
 	uint8_t flags = reader_u8(r);
 	*d = (struct life_day){.day = (int32_t)day, .before = flags & DAY_BEFORE, .said = reader_u8(r)};
-	d->end_ms = flags & DAY_OPEN ? reader_zigzag(r) : TIME_NONE;
+	d->end_ms = read_time(r, flags & DAY_OPEN);
 	d->calls = read_count(r);
 	d->answered = read_count(r);
 	d->fresh = read_count(r);
@@ -65,11 +75,6 @@ static void decode_day(struct reader *r, struct life_day *d)
 	if (day < -4000000 || day > 4000000 || flags > 3 || d->said >> VIOLATION_CNT || d->answered > d->calls || d->fresh > d->calls ||
 	    d->shorts > d->answered)
 		r->bad = true;
-}
-
-static int64_t read_time(struct reader *r, bool there)
-{
-	return there ? reader_zigzag(r) : TIME_NONE;
 }
 
 void life_decode(struct reader *r, struct life *l)
@@ -141,6 +146,23 @@ int64_t life_due(const struct life *l, int64_t until_ms)
 
 /* ---- contacts ---- */
 
+static uint64_t read_packed(struct reader *r)
+{
+	uint64_t low = reader_u32(r), high = reader_u8(r);
+	high |= (uint64_t)reader_u8(r) << 8;
+	high |= (uint64_t)reader_u8(r) << 16;
+	if (!low && !high)
+		r->bad = true;
+	return low | high << 32;
+}
+
+static void put_packed(struct buf *out, uint64_t called)
+{
+	buf_put_u32(out, (uint32_t)called);
+	for (int shift = 32; shift < 56; shift += 8)
+		buf_put_u8(out, (uint8_t)(called >> shift));
+}
+
 static uint32_t print_of(uint64_t called)
 {
 	return (uint32_t)hash64(&called, sizeof called, 0x636f6e74);
@@ -168,8 +190,19 @@ static uint32_t exact_place(const struct contacts *c, uint64_t called)
 	return i;
 }
 
+static uint32_t listed_place(const struct contacts *c, uint64_t called)
+{
+	uint32_t i = 0;
+	while (i < c->listed_cnt && c->listed[i].called != called)
+		i++;
+	return i;
+}
+
 bool contacts_have(const struct contacts *c, uint64_t called)
 {
+	uint32_t listed = listed_place(c, called);
+	if (listed < c->listed_cnt)
+		return !c->listed[listed].removed;
 	uint32_t print = print_of(called), at = print_place(c, print);
 	return exact_place(c, called) < c->cnt || (at < c->print_cnt && c->print[at] == print);
 }
@@ -199,30 +232,39 @@ void contacts_add(struct contacts *c, uint64_t called)
 	c->exact[0] = called;
 }
 
-void contacts_add_old(struct contacts *c, uint64_t called)
+bool contacts_removed(const struct contacts *c, uint64_t called)
 {
-	if (exact_place(c, called) < c->cnt)
-		return;
-	if (c->cnt < CONTACTS_EXACT)
-		c->exact[c->cnt++] = called;
-	else
-		add_print(c, called);
+	uint32_t i = listed_place(c, called);
+	return i < c->listed_cnt && c->listed[i].removed;
 }
 
-bool contacts_remove(struct contacts *c, uint64_t called)
+bool contacts_list(struct contacts *c, uint64_t called, bool removed)
 {
-	uint32_t print = print_of(called), at = print_place(c, print), i = exact_place(c, called);
-	bool printed = at < c->print_cnt && c->print[at] == print, exact = i < c->cnt;
-	if (printed)
-		memmove(&c->print[at], &c->print[at + 1], (--c->print_cnt - at) * sizeof c->print[0]);
-	if (exact)
-		memmove(&c->exact[i], &c->exact[i + 1], (--c->cnt - i) * sizeof c->exact[0]);
-	return printed || exact;
+	uint32_t i = listed_place(c, called);
+	if (i == CONTACTS_LISTED)
+		return false;
+	c->listed_cnt += i == c->listed_cnt;
+	c->listed[i] = (struct listed_contact){called, removed};
+	return true;
+}
+
+void contacts_meet(struct contacts *c, uint64_t called)
+{
+	uint32_t i = listed_place(c, called);
+	if (i < c->listed_cnt && c->listed[i].removed)
+		memmove(&c->listed[i], &c->listed[i + 1], (--c->listed_cnt - i) * sizeof c->listed[0]);
+	contacts_add(c, called);
+}
+
+void contacts_forget(struct contacts *c)
+{
+	c->cnt = c->print_cnt = 0;
+	c->incomplete = false;
 }
 
 bool contacts_are_plain(const struct contacts *c)
 {
-	return c->cnt == 0 && c->print_cnt == 0 && !c->incomplete;
+	return c->cnt == 0 && c->print_cnt == 0 && c->listed_cnt == 0 && !c->incomplete;
 }
 
 void contacts_decode(struct reader *r, struct contacts *c)
@@ -230,18 +272,11 @@ void contacts_decode(struct reader *r, struct contacts *c)
 	uint8_t flags = reader_u8(r);
 	uint32_t cnt = read_count(r);
 	c->incomplete = flags & 1;
-	c->cnt = c->print_cnt = 0;
+	c->cnt = c->print_cnt = c->listed_cnt = 0;
 	if (flags > 1 || cnt > CONTACTS_EXACT)
 		r->bad = true;
-	while (!r->bad && c->cnt < cnt) {
-		uint64_t low = reader_u32(r), high = reader_u8(r);
-		high |= (uint64_t)reader_u8(r) << 8;
-		high |= (uint64_t)reader_u8(r) << 16;
-		uint64_t called = low | high << 32;
-		if (called == 0)
-			r->bad = true;
-		c->exact[c->cnt++] = called;
-	}
+	while (!r->bad && c->cnt < cnt)
+		c->exact[c->cnt++] = read_packed(r);
 	cnt = read_count(r);
 	if (cnt > CONTACT_PRINTS)
 		r->bad = true;
@@ -251,6 +286,16 @@ void contacts_decode(struct reader *r, struct contacts *c)
 			r->bad = true;
 		c->print[c->print_cnt++] = print;
 	}
+	cnt = read_count(r);
+	if (cnt > CONTACTS_LISTED)
+		r->bad = true;
+	while (!r->bad && c->listed_cnt < cnt) {
+		uint64_t called = read_packed(r);
+		uint8_t removed = reader_u8(r);
+		if (removed > 1 || listed_place(c, called) < c->listed_cnt)
+			r->bad = true;
+		c->listed[c->listed_cnt++] = (struct listed_contact){called, removed};
+	}
 	if (contacts_are_plain(c))
 		r->bad = true;
 }
@@ -259,12 +304,14 @@ void contacts_encode(const struct contacts *c, struct buf *out)
 {
 	buf_put_u8(out, c->incomplete);
 	buf_put_varint(out, c->cnt);
-	for (uint32_t i = 0; i < c->cnt; i++) {
-		buf_put_u32(out, (uint32_t)c->exact[i]);
-		for (int shift = 32; shift < 56; shift += 8)
-			buf_put_u8(out, (uint8_t)(c->exact[i] >> shift));
-	}
+	for (uint32_t i = 0; i < c->cnt; i++)
+		put_packed(out, c->exact[i]);
 	buf_put_varint(out, c->print_cnt);
 	for (uint32_t i = 0; i < c->print_cnt; i++)
 		buf_put_u32(out, c->print[i]);
+	buf_put_varint(out, c->listed_cnt);
+	for (uint32_t i = 0; i < c->listed_cnt; i++) {
+		put_packed(out, c->listed[i].called);
+		buf_put_u8(out, c->listed[i].removed);
+	}
 }

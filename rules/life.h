@@ -61,7 +61,8 @@ void life_encode(const struct life *l, struct buf *out);
 /* Those who answered are known: the newest exactly, the others by a print of 32 bits, which may take a stranger for one of them (once in millions of calls) and
  * never the other way round. */
 #define CONTACTS_EXACT 128
-#define CONTACT_PRINTS 480
+#define CONTACT_PRINTS 320
+#define CONTACTS_LISTED 40 /* added or removed by command */
 
 struct contacts {
 	uint64_t exact[CONTACTS_EXACT]; /* number_pack, newest first */
@@ -69,16 +70,26 @@ struct contacts {
 	uint32_t print[CONTACT_PRINTS]; /* sorted */
 	uint32_t print_cnt;
 	bool incomplete; /* somebody had no room: unknown contacts cannot be told */
+	/* What commands said, in order: these outlive episodes, and win over all else. */
+	struct listed_contact {
+		uint64_t called;
+		bool removed;
+	} listed[CONTACTS_LISTED];
+	uint32_t listed_cnt;
 };
 
 bool contacts_have(const struct contacts *c, uint64_t called);
-void contacts_add(struct contacts *c, uint64_t called);     /* as the newest; known already: it becomes that */
-void contacts_add_old(struct contacts *c, uint64_t called); /* as the oldest */
-bool contacts_remove(struct contacts *c, uint64_t called);
+bool contacts_removed(const struct contacts *c, uint64_t called); /* by command: no list makes it known either */
+/* False: no room for one more. */
+bool contacts_list(struct contacts *c, uint64_t called, bool removed);
+/* It is known from now on, whatever a command said before. */
+void contacts_meet(struct contacts *c, uint64_t called);
+void contacts_forget(struct contacts *c);               /* all but what commands said */
+void contacts_add(struct contacts *c, uint64_t called); /* as the newest; known already: it becomes that */
 bool contacts_are_plain(const struct contacts *c);
 void contacts_decode(struct reader *r, struct contacts *c);
 void contacts_encode(const struct contacts *c, struct buf *out);
-#define CONTACTS_BYTES_MAX (CONTACTS_EXACT * 7 + CONTACT_PRINTS * 4 + 8)
+#define CONTACTS_BYTES_MAX (CONTACTS_EXACT * 7 + CONTACT_PRINTS * 4 + CONTACTS_LISTED * 8 + 10)
 
 /* The next end of a day, or of a block that ends no later than the phase; TIME_NONE: none. */
 int64_t life_due(const struct life *l, int64_t until_ms);

@@ -37,10 +37,17 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* When the aging began whose caps are asked for: a late call may belong to one that has ended. */
+static int64_t aging_begin_ms(const struct turn *t)
+{
+	const struct life *l = &t->state->life;
+	return t->state->phase.phase != PHASE_AGING && l->before == PHASE_AGING ? l->before_ms : t->state->phase.since_ms;
+}
+
 struct event_caps phase_caps(const struct turn *t, enum phase p, int64_t day)
 {
 	const struct policy *c = t->policy;
-	const struct phase_state *now = &t->state->phase;
+	int64_t begin_ms = aging_begin_ms(t);
 	struct event_caps caps = {-1, -1, -1, -1, -1.0};
 	if (p == PHASE_REST) {
 		caps.daily_max = 0;
@@ -56,7 +63,7 @@ struct event_caps phase_caps(const struct turn *t, enum phase p, int64_t day)
 		caps.new_contact_share_max = c->moderate_new_share;
 	} else if (p == PHASE_AGING) {
 		/* the first call was on day 1 */
-		caps.daily_max = policy_aging_max(c, now->since_ms == TIME_NONE ? 1 : day - judge_local_day(t, now->since_ms) + 1);
+		caps.daily_max = policy_aging_max(c, begin_ms == TIME_NONE ? 1 : day - judge_local_day(t, begin_ms) + 1);
 		caps.known_contacts_only = c->aging_known;
 	}
 	return caps;
@@ -171,7 +178,7 @@ static void enter(struct turn *t, enum phase to)
 	l->block_ms = blocks ? p->since_ms : TIME_NONE;
 	l->block_calls = l->block_answered = 0;
 	if (to == PHASE_ACTIVE) {
-		t->state->contacts = (struct contacts){.cnt = 0};
+		contacts_forget(&t->state->contacts);
 		l->rest_first_ms = l->breach_ms = TIME_NONE;
 		l->apart = 0;
 		if (!t->s->policies->by_account)
@@ -313,9 +320,11 @@ void phase_on_end(struct turn *t)
 {
 	struct phase_state *p = &t->state->phase;
 	struct ground g = {"timer", SLICE_NONE, 0};
-	if (p->phase == PHASE_REST)
+	int64_t first_ms = t->state->life.rest_first_ms;
+	if (p->phase == PHASE_REST) {
 		phase_change(t, t->managed ? PHASE_LIMITED : PHASE_ACTIVE, p->until_ms, g);
-	else if (p->phase == PHASE_LIMITED)
+		t->state->life.rest_first_ms = first_ms; /* a late call may bring the rest back; not so after a release */
+	} else if (p->phase == PHASE_LIMITED)
 		phase_change(t, PHASE_MODERATE, p->until_ms, g);
 	else if (p->phase == PHASE_MODERATE && t->managed)
 		leave_moderate(t, g);

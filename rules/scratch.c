@@ -54,7 +54,9 @@ static void use_rules(struct rules_scratch *s, const struct rules *r)
 	if (s->generation == r->generation)
 		return;
 	s->generation = r->generation;
-	if (s->rule_cap < r->cnt || !s->holds) { /* a set without rules has room for one */
+	for (int kind = 0; kind < SUBJECT_KINDS; kind++)
+		s->figures[kind].windows_of = NULL; /* the new keys may stand where the old ones did */
+	if (s->rule_cap < r->cnt || !s->holds) {    /* a set without rules has room for one */
 		s->rule_cap = r->cnt;
 		s->alert_of = mem_realloc(s->alert_of, s->rule_cap * sizeof *s->alert_of);
 		s->errors = mem_realloc(s->errors, s->rule_cap * sizeof *s->errors);
@@ -234,11 +236,15 @@ static void set_input(struct rules_scratch *s, const struct rules_subject *subje
 
 /* ---- the front door ---- */
 
-/* A call of a number without state, at which no rule is true: whether something has to be done all the same. */
-static bool is_news(const struct rules_scratch *s, const struct rules_subject *subject, const struct cdr *call)
+/* At a call at which no rule is true. */
+static bool nothing_to_do(const struct rules_scratch *s, const struct rules_subject *subject, const struct cdr *call)
 {
-	return subject->kind == SUBJECT_NUMBER && call &&
-	       ((s->policies->any_aging && subject->first_call) || (s->policies->by_account && call->account_id.len));
+	bool number = subject->kind == SUBJECT_NUMBER && call;
+	if (number && s->policies->any_aging && subject->first_call)
+		return false;
+	if (number && s->policies->by_account && call->account_id.len)
+		return state_is_account(subject->state, subject->state_len, call->account_id);
+	return subject->state_len == 0;
 }
 
 void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, const struct cdr *call,
@@ -249,7 +255,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 		return;
 	use_rules(s, r);
 	set_input(s, subject, f, call, now_ms);
-	if (!rules_hold(s, r, subject->kind) && subject->state_len == 0 && !is_news(s, subject, call))
+	if (!rules_hold(s, r, subject->kind) && nothing_to_do(s, subject, call))
 		return;
 	struct turn t = {
 		.s = s, .rules = r, .subject = subject, .figures = f, .now_ms = now_ms, .fired_ms = later(now_ms, subject->clock_ms)};
@@ -322,11 +328,8 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 
 static bool change_contact(struct turn *t, const struct rules_command *c)
 {
-	struct contacts *known = &t->state->contacts;
-	if (!c->called || (c->remove && !contacts_remove(known, c->called)))
+	if (!c->called || !contacts_list(&t->state->contacts, c->called, c->remove))
 		return false;
-	if (!c->remove)
-		contacts_add(known, c->called);
 	t->state->changed = true;
 	return true;
 }

@@ -53,7 +53,7 @@ static void state_init(struct state *s)
 	s->flag_cnt = s->flag_bytes = 0;
 	s->room_bytes = ALERTING_BYTES_MAX - PHASE_BYTES_MAX;
 	life_init(&s->life);
-	s->contacts.cnt = s->contacts.print_cnt = 0;
+	s->contacts.cnt = s->contacts.print_cnt = s->contacts.listed_cnt = 0;
 	s->contacts.incomplete = false;
 	s->account = SLICE_NONE;
 	s->history = (struct history_head){0};
@@ -355,6 +355,12 @@ static void encode_flags(const struct state *s, struct buf *out)
 		buf_put_zigzag(out, f->since_ms);
 	}
 	section_end(out, at);
+}
+
+/* Nothing but this account. */
+bool state_is_account(const uint8_t *bytes, uint32_t len, struct slice account)
+{
+	return account.len && len == account.len + 4 && bytes[1] == SECTION_ACCOUNT && memcmp(bytes + 4, account.p, account.len) == 0;
 }
 
 /* What an episode adds, and the account. */

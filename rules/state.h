@@ -61,6 +61,8 @@ struct state {
 
 /* No bytes: plain. ERR_CORRUPT: damaged or of a newer version; *s is plain then. The names borrow `bytes`. */
 enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struct err_text *why) MUST_CHECK;
+/* Whether the bytes hold nothing but this account: the usual case where policies name accounts, known without a decode. */
+bool state_is_account(const uint8_t *bytes, uint32_t len, struct slice account);
 /* Takes out what is over and sorts. */
 void state_settle(struct state *s);
 /* Of a settled state. Nothing at all if it is plain. At most STATE_BYTES_MAX. */

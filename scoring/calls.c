@@ -12,7 +12,7 @@
  *   from piece to piece only where both orders agree.
  *
  * COST
- *   A call costs the same always: 128 calls are moved or searched at most, six places of the list of pieces visited. */
+ *   A call costs the same always: 128 calls are moved or searched at most, four places of the list of pieces visited. */
 #include "scoring/calls.h"
 
 #include "base/pool.h"
@@ -20,7 +20,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define LANES_BYTES 4096 /* counted for the lanes, which come with a reading: those of seven windows */
+#define LANES_BYTES 4096 /* counted for the lanes, which come with a reading: of any number of windows, with a sketch */
 #define SHARE_NUMBER 24
 #define SHARE_COHORT 16
 
@@ -140,8 +140,15 @@ static struct calls *make_room(struct slab *m, struct calls *h)
 static void note_starts(struct calls *h)
 {
 	const uint8_t *order = calls_by_start(h);
+	h->deep->start_from = 0;
 	for (uint32_t k = 0; k < h->cnt; k++)
 		h->deep->start[k] = calls_relative(h, calls_start_ms(h, &h->call[h->from + order[k]]));
+}
+
+static void drop_lanes(struct deep *d) /* made again at the next reading */
+{
+	lanes_free(d->lanes);
+	d->lanes = d->pieces.lanes = NULL;
 }
 
 /* Calls are dropped once no window can reach them: the base follows the clock when 32 bits no longer do. */
@@ -158,12 +165,31 @@ static void rebase(struct calls *h, int64_t clock_ms)
 		distinct_shift(&h->deep->callers, by32);
 		recent_shift(&h->deep->regions, by32);
 		recent_shift(&h->deep->ledger.answered, by32);
-		lanes_free(h->deep->lanes); /* made again at the next reading */
-		h->deep->lanes = h->deep->pieces.lanes = NULL;
+		drop_lanes(h->deep);
 	}
 	h->base_ms = base_ms;
 	if (h->deep)
 		note_starts(h);
+}
+
+/* The k-th goes; those before it move, mostly none. */
+static void drop_start(struct deep *d, uint32_t k)
+{
+	uint32_t *start = deep_starts(d);
+	memmove(start + 1, start, k * sizeof *start);
+	d->start_from++;
+}
+
+static void put_start(struct deep *d, uint32_t k, uint32_t cnt, uint32_t ms)
+{
+	uint32_t *start = deep_starts(d);
+	if (d->start_from + cnt == DEEP_CAP) {
+		memmove(d->start, start, cnt * sizeof *start);
+		d->start_from = 0;
+		start = d->start;
+	}
+	memmove(start + k + 1, start + k, (cnt - k) * sizeof *start);
+	start[k] = ms;
 }
 
 static void drop_oldest(struct calls *h, uint32_t k)
@@ -171,7 +197,7 @@ static void drop_oldest(struct calls *h, uint32_t k)
 	uint8_t *order = calls_by_start(h);
 	memmove(order + k, order + k + 1, h->cnt - k - 1u);
 	if (h->deep)
-		memmove(h->deep->start + k, h->deep->start + k + 1, (h->cnt - k - 1u) * sizeof *h->deep->start);
+		drop_start(h->deep, k);
 	h->from++;
 	h->cnt--;
 	uint32_t i = 0;
@@ -196,6 +222,8 @@ static void expire(struct calls *h, int64_t clock_ms)
 	while (h->cnt && h->call[h->from].end <= edge) {
 		const struct call *c = &h->call[h->from];
 		if (h->deep) {
+			if (!(c->flags & CALL_TOLD))
+				calls_tell(h);
 			h->deep->exact.calls--;
 			h->deep->exact.answered -= c->flags & 1;
 			h->deep->exact.talk_ms -= c->talk_ms;
@@ -215,22 +243,22 @@ static int64_t second_of(int64_t ms)
 	return ms / SECOND_MS - (ms % SECOND_MS < 0);
 }
 
-static struct piece piece_of(const struct calls *h, const struct call *c)
+/* Field by field: as one literal it is cleared as a whole first. */
+static void piece_of(const struct calls *h, const struct call *c, struct piece *p)
 {
-	struct piece p = {.first = c->end,
-			  .last = c->end,
-			  .calls = 1,
-			  .talk_ms = c->talk_ms,
-			  .top = c->callee,
-			  .top_calls = c->callee != 0,
-			  .min_start = calls_relative(h, calls_start_ms(h, c)),
-			  .max_start = calls_relative(h, calls_start_ms(h, c)),
-			  .run = {1, 1, 1, false},
-			  .peak = {1, 1, 1, false},
-			  .page = c->page};
-	for (uint32_t bits = c->flags & COUNTS_MASK; bits; bits &= bits - 1)
-		p.count[__builtin_ctz(bits)] = 1;
-	return p;
+	p->first = p->last = c->end;
+	p->older = p->newer = NO_PIECE;
+	p->page = c->page;
+	p->calls = 1;
+	p->talk_ms = c->talk_ms;
+	p->gaps = 0;
+	for (int i = 0; i < COUNTER_CNT; i++)
+		p->count[i] = c->flags >> i & 1;
+	p->gap_ms = p->gap_ms2 = 0;
+	p->top = c->callee;
+	p->top_calls = c->callee != 0;
+	p->min_start = p->max_start = calls_relative(h, calls_start_ms(h, c));
+	p->run = p->peak = (struct stretch){1, 1, 1, false};
 }
 
 static void link_calls(const struct calls *h, struct piece *p, const struct call *a, const struct call *b)
@@ -263,38 +291,51 @@ static void note_left(struct deep *d, const struct call *c, int64_t start_ms)
 	d->ahead_ms = -call_lasted_ms(c) > d->ahead_ms ? -call_lasted_ms(c) : d->ahead_ms;
 }
 
-static void leave(struct calls *h)
+/* False: it joined the newest piece. */
+static bool leave(struct calls *h)
 {
 	struct deep *d = h->deep;
 	struct call *c = &h->call[h->from];
-	struct piece p = piece_of(h, c);
+	struct piece p;
 	int64_t start_ms = calls_start_ms(h, c);
 	const uint8_t *order = calls_by_start(h);
 	uint32_t k = place_by_start(h, 0);
+	if (!(c->flags & CALL_TOLD))
+		calls_tell(h);
+	piece_of(h, c, &p);
 	struct call *prev = k > 0 ? c + order[k - 1] : NULL, *next = k + 1u < h->cnt ? c + order[k + 1] : NULL;
 	bool goes_on = next == c + 1 && !(c->flags & (CALL_NEXT_DONE | CALL_RUN_CUT)) && !(next->flags & (CALL_PREV_DONE | CALL_RUN_CUT)) &&
 		       number_follows(c->callee, next->callee); /* by both orders the next call goes on its run */
 	link_neighbours(h, c, prev, next, &p);
 	p.run.joined = d->run_joined;
 	p.peak.joined = d->pieces.cnt > 0 && d->left_second == second_of(start_ms);
-	uint16_t piece = pieces_append(&d->pieces, &p);
-	if (d->lanes)
-		lanes_leave(d->lanes, c, piece);
-	d->run_joined = goes_on;
-	d->left_second = second_of(start_ms);
-	note_left(d, c, start_ms);
 	d->exact.calls--;
 	d->exact.answered -= c->flags & 1;
 	d->exact.talk_ms -= c->talk_ms;
+	bool joined = pieces_join(&d->pieces, &p, &d->exact);
+	if (!joined) {
+		uint16_t piece = pieces_append(&d->pieces, &p);
+		if (d->lanes)
+			lanes_leave(d->lanes, c, piece);
+	} else if (d->lanes) {
+		lanes_join(d->lanes, c);
+	}
+	d->run_joined = goes_on;
+	d->left_second = second_of(start_ms);
+	note_left(d, c, start_ms);
 	drop_oldest(h, k);
+	return !joined;
 }
 
 /* ---- a call comes in ---- */
 
 static void see_value(struct deep *d, uint32_t which, uint64_t value, uint32_t ms)
 {
-	if (distinct_add(which ? &d->callers : &d->callees, value, ms) && d->lanes)
-		lanes_sketch_add(d->lanes, which, value, ms);
+	struct distinct *of = which ? &d->callers : &d->callees;
+	if (of->sketch && d->lanes)
+		lanes_sketch_add(d->lanes, which, of->sketch, value, ms);
+	if (distinct_add(of, value, ms) && d->lanes)
+		lanes_sketch_forget(d->lanes, which);
 }
 
 void calls_see(struct calls *h, const struct call *c, uint64_t caller)
@@ -307,8 +348,18 @@ void calls_see(struct calls *h, const struct call *c, uint64_t caller)
 		recent_add(&d->regions, c->region, c->end, 0, &forgotten);
 	if (caller)
 		see_value(d, 1, caller, c->end);
-	if (c->callee && (c->flags & 1) && !h->has_callers)
-		ledger_add(&d->ledger, c->callee, c->end, 0, h->base_ms);
+}
+
+void calls_tell(struct calls *h)
+{
+	struct contact told[CALLS_EXACT + 1];
+	uint32_t n = 0;
+	for (struct call *c = h->call + h->from; c < h->call + h->from + h->cnt; c++) {
+		told[n] = (struct contact){c->callee, c->end};
+		n += !(c->flags & CALL_TOLD) && c->callee && (c->flags & 1) && !h->has_callers;
+		c->flags |= CALL_TOLD;
+	}
+	ledger_add_all(&h->deep->ledger, told, n, h->base_ms);
 }
 
 static inline uint64_t value_of(struct calls *h, uint32_t at, uint32_t kind)
@@ -406,7 +457,7 @@ static struct call call_of(const struct calls *h, const struct facts *f)
 	return (struct call){.callee = f->callee,
 			     .end = calls_relative(h, f->end_ms),
 			     .id_hash = f->id_hash,
-			     .talk_ms = f->talk_ms,
+			     .talk_ms = f->talk_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)f->talk_ms,
 			     .lasted_low = (uint32_t)(uint64_t)lasted,
 			     .lasted_high = (int8_t)(lasted >> 32),
 			     .flags = f->counts | CALL_IS_CALL,
@@ -429,7 +480,7 @@ static void cut_runs(struct calls *h, struct call *c, uint32_t k)
 static bool starts_by(struct calls *h, uint32_t k, int64_t start_ms, uint32_t start)
 {
 	if (h->deep && start > 0 && start < UINT32_MAX) /* else several starts are told by the same number */
-		return h->deep->start[k] <= start;
+		return deep_starts(h->deep)[k] <= start;
 	return calls_start_ms(h, &h->call[h->from + calls_by_start(h)[k]]) <= start_ms;
 }
 
@@ -477,10 +528,8 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 	}
 	memmove(order + k + 1, order + k, h->cnt - k);
 	order[k] = (uint8_t)place;
-	if (h->deep) {
-		memmove(h->deep->start + k + 1, h->deep->start + k, (h->cnt - k) * sizeof *h->deep->start);
-		h->deep->start[k] = calls_relative(h, calls_start_ms(h, c));
-	}
+	if (h->deep)
+		put_start(h->deep, k, h->cnt, calls_relative(h, calls_start_ms(h, c)));
 	h->call[at] = *c;
 	if (h->has_callers)
 		calls_callers(h)[at] = caller;
@@ -495,15 +544,18 @@ static void insert(struct calls *h, struct call *c, uint64_t caller)
 static void add_late(struct calls *h, struct call *c)
 {
 	struct deep *d = h->deep;
-	struct piece p = piece_of(h, c);
+	struct piece p;
 	int64_t start_ms = calls_start_ms(h, c);
 	uint32_t k = place_for_start(h, start_ms);
 	const uint8_t *order = calls_by_start(h);
 	struct call *exact = h->call + h->from;
+	piece_of(h, c, &p);
 	cut_runs(h, c, k);
 	d->run_joined = false;
 	link_neighbours(h, c, k > 0 ? exact + order[k - 1] : NULL, k < h->cnt ? exact + order[k] : NULL, &p);
 	pieces_add_late(&d->pieces, &p);
+	if (c->callee && (c->flags & 1) && !h->has_callers)
+		ledger_add(&d->ledger, c->callee, c->end, 0, h->base_ms);
 	note_left(d, c, start_ms);
 	d->late_merged++;
 	d->late_unstored = true;
@@ -513,6 +565,7 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 {
 	struct deep *d = h->deep;
 	struct weight w = {1, c->flags & 1, c->talk_ms};
+	bool grew = true;
 	calls_see(h, c, caller);
 	if (h->cnt == CALLS_EXACT && c->end < h->call[h->from].end) {
 		add_late(h, c);
@@ -522,10 +575,9 @@ static void add_deep(struct calls *h, struct call *c, uint64_t caller)
 		d->exact.calls++;
 		d->exact.answered += w.answered;
 		d->exact.talk_ms += w.talk_ms;
-		if (h->cnt > CALLS_EXACT)
-			leave(h);
+		grew = h->cnt > CALLS_EXACT && leave(h);
 	}
-	pieces_step(&d->pieces, &d->exact);
+	pieces_step(&d->pieces, &d->exact, grew);
 }
 
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms)

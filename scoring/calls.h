@@ -10,6 +10,7 @@
 #include "scoring/lanes.h"
 #include "scoring/pieces.h"
 #include "scoring/slab.h"
+#include "scoring/spread.h"
 
 #define CALLS_EXACT 128
 #define DEEP_CAP 192     /* once deep: room to slide before the exact calls are moved down */
@@ -24,6 +25,7 @@ enum call_mark {
 	CALL_IS_CALL = 1 << 23,     /* always: counts calls by the same sum */
 	CALL_NEXT_DONE = 1 << 24,   /* by order of start, a call that left the exact ones stands between it and the next one here */
 	CALL_PREV_DONE = 1 << 25,
+	CALL_TOLD = 1 << 27,    /* the ledger has it, if it was answered */
 	CALL_RUN_CUT = 1 << 26, /* it came in when calls that started later had left: one of them may stand beside it */
 };
 
@@ -31,7 +33,7 @@ struct call { /* 32 bytes */
 	uint64_t callee;
 	uint32_t end; /* ms after the base */
 	uint32_t id_hash;
-	uint32_t talk_ms;
+	uint32_t talk_ms;    /* saturating at 49.7 days; so is a gap in pieces.h */
 	uint32_t lasted_low; /* end - start, 40 bits with sign */
 	uint32_t flags;      /* counts and marks */
 	uint16_t region;
@@ -59,10 +61,16 @@ struct deep { /* only once 128 calls are exceeded */
 	bool run_joined;       /* the oldest exact call goes on the run of the newest piece */
 	uint64_t late_merged;
 	struct lanes *lanes;              /* owned; NULL before the first reading of the rule set's windows */
-	uint32_t start[CALLS_EXACT + 1];  /* of the exact calls in order of start, calls_relative() */
+	uint32_t start_from;              /* they begin there */
+	uint32_t start[DEEP_CAP];         /* of the exact calls in order of start, calls_relative() */
 	uint8_t tag[TAG_KINDS][DEEP_CAP]; /* of the exact calls, by their place in `call` */
 	bool late_unstored;               /* a call came that is not among the exact ones, and its distinct values are not stored yet */
 };
+
+static inline uint32_t *deep_starts(struct deep *d)
+{
+	return d->start + d->start_from;
+}
 
 struct calls { /* a movable block of the slab: header, call[cap], caller[cap] for cohorts, by_start[cap] */
 	void *home;
@@ -116,6 +124,9 @@ int64_t calls_deep_bytes(const struct calls *h); /* beside the block */
 bool calls_has(const struct calls *h, int64_t end_ms, uint32_t id_hash);
 /* Puts a call in its place in time; `clock_ms` is the subject's clock with this call. The block may move: *home is set. `caller`: of a cohort, else 0. */
 void calls_add(struct slab *m, struct calls *h, const struct facts *f, uint64_t caller, int64_t clock_ms);
+
+/* Brings the ledger of a deep history up to date: it is told of the exact calls when somebody asks, or when one of them leaves. */
+void calls_tell(struct calls *h);
 
 /* For the record: what is not stored is made again. */
 void calls_see(struct calls *h, const struct call *c, uint64_t caller);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DESIGN
  *   While a number has at most 128 calls in 31 days these say all. Beyond, a ledger keeps the CONTACTS_MAX called numbers that answered last, whole. It is
- *   told of every answered call when it comes, late ones too, not when the call leaves the exact ones: so it can be made again from the exact calls like
- *   the other last sightings, and its pages need not be stored with each call (blocks.c).
+ *   told of calls while they are among the exact ones: so it can be made again from these like the other last sightings, and its pages need not be stored with
+ *   each call (blocks.c). It is told of many at once (calls_tell): when one of them leaves that it has not heard of, when the record is coded, when
+ *   somebody asks. As it is the same for any order of telling, when that was shows nowhere. A late call that never gets among the exact ones is told at once.
  *
  *   What has to make room is forgotten, but not that it was: `lost_ms` is the newest such time. A window that begins after it is complete. So nothing
  *   expires by itself, and the answer does not depend on when anybody asked.
@@ -16,6 +17,8 @@
 #include "scoring/contacts.h"
 
 #include "scoring/subject.h"
+
+#include <string.h>
 
 void ledger_init(struct ledger *l)
 {
@@ -33,11 +36,55 @@ int64_t ledger_bytes(const struct ledger *l)
 	return (int64_t)(l->answered.cap * (sizeof *l->answered.seen + 1));
 }
 
+static void note_lost(struct ledger *l, int64_t ms)
+{
+	l->lost_ms = ms > l->lost_ms ? ms : l->lost_ms;
+}
+
 void ledger_add(struct ledger *l, uint64_t called, uint32_t ms, uint8_t page, int64_t base_ms)
 {
 	struct seen forgotten;
-	if (recent_add(&l->answered, called, ms, page, &forgotten) && base_ms + forgotten.ms > l->lost_ms)
-		l->lost_ms = base_ms + forgotten.ms;
+	if (recent_add(&l->answered, called, ms, page, &forgotten))
+		note_lost(l, base_ms + forgotten.ms);
+}
+
+/* One bit a value: what has none is not in the ledger. Of strangers, who are most of a dialler's calls, none has to be looked for. */
+struct sieve {
+	uint64_t bits[128];
+};
+
+static uint32_t sieve_place(uint64_t called)
+{
+	return (uint32_t)(called * UINT64_C(0x9fb21c651e98df25) >> 51);
+}
+
+static bool sieve_put(struct sieve *s, uint64_t called)
+{
+	uint32_t at = sieve_place(called);
+	bool had = s->bits[at / 64] >> at % 64 & 1;
+	s->bits[at / 64] |= UINT64_C(1) << at % 64;
+	return had;
+}
+
+#define SIEVE_FROM 16 /* fewer are looked for one by one */
+
+void ledger_add_all(struct ledger *l, const struct contact *c, uint32_t n, int64_t base_ms)
+{
+	struct sieve s;
+	struct seen forgotten;
+	bool sieved = n >= SIEVE_FROM;
+	if (sieved) {
+		memset(&s, 0, sizeof s);
+		for (uint32_t i = 0; i < l->answered.cnt; i++)
+			sieve_put(&s, l->answered.seen[i].value);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t ms = (uint32_t)c[i].answered_ms;
+		if (!sieved || sieve_put(&s, c[i].called))
+			ledger_add(l, c[i].called, ms, 0, base_ms);
+		else if (recent_add_new(&l->answered, c[i].called, ms, 0, &forgotten))
+			note_lost(l, base_ms + forgotten.ms);
+	}
 }
 
 /* ---- reading ---- */
@@ -95,12 +142,14 @@ static void tell_ledger(const struct ledger *l, int64_t base_ms, int64_t edge_ms
 
 uint32_t subject_contacts(const struct subject *s, int64_t as_of_ms, struct contact *out, uint32_t max, struct contact_rest *rest)
 {
-	const struct calls *h = s->history;
+	struct calls *h = s->history;
 	struct telling t = {.out = out, .max = max, .rest = rest};
 	*rest = (struct contact_rest){.complete = true, .lost_ms = TIME_NONE};
 	if (!h || h->has_callers)
 		return 0;
 	int64_t edge_ms = (as_of_ms > s->clock_ms ? as_of_ms : s->clock_ms) - WINDOW_MAX_MS;
+	if (h->deep)
+		calls_tell(h);
 	if (h->deep)
 		tell_ledger(&h->deep->ledger, h->base_ms, edge_ms, &t);
 	else

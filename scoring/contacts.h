@@ -16,5 +16,7 @@ void ledger_release(struct ledger *l);
 int64_t ledger_bytes(const struct ledger *l);
 /* Idempotent, in any order. `ms`: after the base. */
 void ledger_add(struct ledger *l, uint64_t called, uint32_t ms, uint8_t page, int64_t base_ms);
+/* Many, as items without a page; answered_ms is after the base. */
+void ledger_add_all(struct ledger *l, const struct contact *c, uint32_t n, int64_t base_ms);
 
 #endif

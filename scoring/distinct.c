@@ -106,33 +106,41 @@ static void put_in(struct recent *r, const struct seen *fresh)
 	r->cnt++;
 }
 
-bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
+bool recent_add_new(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
 {
 	struct seen fresh = {.value = value, .ms = ms, .page = page};
-	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
-	bool full = false;
-	if (at < r->cnt) {
-		if (r->seen[at].ms >= ms)
-			return false;
-		mark(r->dirty, r->seen[at].page);
-		take_out(r, at);
-	} else if (r->cnt == r->max) {
-		if (before(&fresh, &r->seen[0])) {
-			*forgotten = fresh;
-			return true;
-		}
+	bool full = r->cnt == r->max;
+	if (full && before(&fresh, &r->seen[0])) {
+		*forgotten = fresh;
+		return true;
+	}
+	if (full) {
 		*forgotten = r->seen[0];
 		mark(r->dirty, r->seen[0].page);
-		full = true;
 		take_out(r, 0);
 	}
 	put_in(r, &fresh);
 	return full;
 }
 
+bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten)
+{
+	uint32_t at = r->cnt ? place_of_value(r, value) : 0;
+	if (at == r->cnt)
+		return recent_add_new(r, value, ms, page, forgotten);
+	if (r->seen[at].ms >= ms)
+		return false;
+	mark(r->dirty, r->seen[at].page);
+	take_out(r, at);
+	put_in(r, &(struct seen){.value = value, .ms = ms, .page = page});
+	return false;
+}
+
 uint32_t recent_count(const struct recent *r, uint32_t edge)
 {
 	uint32_t lo = 0, hi = r->cnt;
+	if (hi && r->seen[0].ms > edge) /* often, and then no more of them is touched */
+		return hi;
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 		if (r->seen[mid].ms > edge)
@@ -234,7 +242,7 @@ void sketch_room(struct sketch **s, uint32_t depth)
 	*s = fresh;
 }
 
-void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
+bool sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 {
 	uint64_t x = mix(value);
 	uint32_t r = (uint32_t)x & (SKETCH_REGISTERS - 1);
@@ -244,12 +252,13 @@ void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 	while (at < n && g.ms[at] > ms)
 		at++;
 	if ((at > 0 && g.rank[at - 1] >= rank) || (at < n && g.ms[at] == ms && g.rank[at] >= rank))
-		return; /* a newer one outranks it */
+		return false; /* a newer one outranks it */
 	for (end = at; end < n && g.rank[end] <= rank;)
 		end++; /* outranked now */
-	if (end == at && n == SKETCH_DEPTH) {
+	bool full = end == at && n == SKETCH_DEPTH;
+	if (full) {
 		if (at == n)
-			return;
+			return true;
 		n--;
 	}
 	if (end == at && n == (*s)->depth) {
@@ -262,6 +271,7 @@ void sketch_add(struct sketch **s, uint64_t value, uint32_t ms)
 	g.rank[at] = rank;
 	*g.cnt = (uint8_t)(n - (end - at) + 1);
 	mark((*s)->dirty, *g.page);
+	return full;
 }
 
 double sketch_estimate(uint64_t sum, uint32_t zero)
@@ -308,7 +318,6 @@ void distinct_release(struct distinct *d)
 bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 {
 	struct seen forgotten;
-	bool had = d->sketch != NULL;
 	bool fell = recent_add(&d->recent, value, ms, 0, &forgotten);
 	if (fell && !d->sketch) {
 		d->sketch = sketch_new();
@@ -316,9 +325,7 @@ bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms)
 			sketch_add(&d->sketch, d->recent.seen[i].value, d->recent.seen[i].ms);
 		sketch_add(&d->sketch, forgotten.value, forgotten.ms);
 	}
-	if (d->sketch)
-		sketch_add(&d->sketch, value, ms);
-	return had;
+	return d->sketch && sketch_add(&d->sketch, value, ms);
 }
 
 uint64_t distinct_count(const struct distinct *d, uint32_t edge)

@@ -64,21 +64,23 @@ static inline uint8_t *recent_tags(const struct recent *r) /* of r->seen */
 void recent_init(struct recent *r, uint16_t max);
 void recent_release(struct recent *r);
 bool recent_add(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten); /* true: `forgotten` fell out */
-uint32_t recent_count(const struct recent *r, uint32_t edge);                                         /* seen after the edge */
-void recent_expire(struct recent *r, uint32_t edge); /* forgets what was last seen at or before it */
+/* The same of a value that is not there: no need to look. */
+bool recent_add_new(struct recent *r, uint64_t value, uint32_t ms, uint8_t page, struct seen *forgotten);
+uint32_t recent_count(const struct recent *r, uint32_t edge); /* seen after the edge */
+void recent_expire(struct recent *r, uint32_t edge);          /* forgets what was last seen at or before it */
 
 struct sketch *sketch_new(void);
 void sketch_free(struct sketch *s);
-void sketch_room(struct sketch **s, uint32_t depth); /* at least so deep; up to SKETCH_DEPTH */
-void sketch_add(struct sketch **s, uint64_t value, uint32_t ms);
-uint32_t sketch_place(uint64_t value, uint8_t *rank); /* its register */
+void sketch_room(struct sketch **s, uint32_t depth);             /* at least so deep; up to SKETCH_DEPTH */
+bool sketch_add(struct sketch **s, uint64_t value, uint32_t ms); /* true: a register had too many steps, and one of them is missing now */
+uint32_t sketch_place(uint64_t value, uint8_t *rank);            /* its register */
 /* `also`: ranks of values beside it, by register; or NULL. */
 double sketch_estimate(uint64_t sum, uint32_t zero); /* of 2^(SKETCH_RANK_MAX - rank); registers without a rank */
 double sketch_count(const struct sketch *s, const uint8_t *also, uint32_t edge);
 
 void distinct_init(struct distinct *d); /* nothing is allocated before the first value */
 void distinct_release(struct distinct *d);
-/* True: the sketch has it as well, and had all before it already. */
+/* True: a register of the sketch had too many steps, and one of them is missing now. */
 bool distinct_add(struct distinct *d, uint64_t value, uint32_t ms);
 uint64_t distinct_count(const struct distinct *d, uint32_t edge);
 /* With n values (at most 64) that were not added. */

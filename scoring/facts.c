@@ -45,11 +45,6 @@ static uint32_t local_time_counts(const struct place *p, int64_t start_ms)
 	return UINT32_C(1) << COUNT_ZONED | (uint32_t)(of_day < MORNING_S || of_day >= EVENING_S) << COUNT_OFF_HOURS;
 }
 
-static uint32_t clamp32(int64_t v)
-{
-	return v < 0 ? 0 : v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
-}
-
 static uint32_t talk_counts(const struct cdr *c)
 {
 	int64_t t = c->talk_ms;
@@ -64,7 +59,7 @@ void facts_of(const struct cdr *c, struct facts *f)
 	bool attested = c->stir_attest == 'A' || c->stir_attest == 'B' || c->stir_attest == 'C';
 	bool rang = c->ring_ms != CDR_NONE;
 	*f = (struct facts){.start_ms = c->start_ms, .end_ms = c->event_ms, .callee = number_pack(c->callee), .id_hash = c->id_hash};
-	f->talk_ms = c->answered ? clamp32(c->talk_ms) : 0;
+	f->talk_ms = c->answered && c->talk_ms > 0 ? (uint64_t)c->talk_ms : 0;
 	f->counts = outcome(c->disposition) | (uint32_t)rang << COUNT_RING_KNOWN | (uint32_t)attested << COUNT_ATTESTED |
 		    (uint32_t)(attested && c->stir_attest != 'A') << COUNT_ATTEST_BC | (uint32_t)is_blocked(c) << COUNT_BLOCKED;
 	if (c->answered)
@@ -97,8 +92,8 @@ bool facts_decode(struct reader *r, struct facts *f)
 	f->callee = reader_varint(r);
 	f->id_hash = reader_u32(r);
 	uint64_t talk = reader_varint(r), counts = reader_varint(r), region = reader_varint(r);
-	f->talk_ms = (uint32_t)talk;
+	f->talk_ms = talk;
 	f->counts = (uint32_t)counts;
 	f->region = (uint16_t)region;
-	return !r->bad && talk <= UINT32_MAX && counts <= COUNTS_MASK && region <= UINT16_MAX && f->callee >> NUMBER_PACK_BITS == 0;
+	return !r->bad && talk <= INT64_MAX && counts <= COUNTS_MASK && region <= UINT16_MAX && f->callee >> NUMBER_PACK_BITS == 0;
 }

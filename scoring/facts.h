@@ -46,7 +46,7 @@ struct facts {
 	int64_t start_ms, end_ms; /* end = the event time */
 	uint64_t callee;          /* number_pack of the called number; 0: none */
 	uint32_t id_hash;
-	uint32_t talk_ms; /* of an answered call; saturating */
+	uint64_t talk_ms; /* of an answered call. Lifetimes count all of it; windows up to 32 bits of one call, which is 49.7 days */
 	uint32_t counts;  /* bits, enum counter */
 	uint16_t region;  /* of the called number; 0: unknown */
 };

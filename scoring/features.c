@@ -65,38 +65,66 @@ static struct window *window_at(struct figures *f, int64_t ms)
 	return &f->windows[i];
 }
 
-/* The counts of a window that need more than its sums. */
-static bool is_distinct(uint32_t counter)
+static uint16_t offset_of(const struct figures *f, const uint64_t *word)
 {
-	return counter >= COUNT_CALLEES && counter < COUNT_CALLS;
+	return (uint16_t)((const char *)word - (const char *)f->windows);
+}
+
+static bool is_planned(const struct figures *f, uint32_t slot, enum figure_group group)
+{
+	return f->planned[group][slot / 64] >> (slot % 64) & 1;
+}
+
+static enum figure_group group_of(const struct feature_info *info)
+{
+	return info->how <= HOW_RATIO && (is_distinct(info->a) || is_distinct(info->b)) ? GROUP_DISTINCT : GROUP_PLAIN;
+}
+
+/* One slot goes into the list that it belongs to, if there is room and its window stands among those read together. */
+static void plan_slot(struct figures *f, uint32_t slot, uint16_t *at)
+{
+	const struct feature_info *info = &table[f->keys[slot].feature];
+	struct window *w = window_at(f, f->keys[slot].window_ms);
+	if (*at == FIGURE_PLANNED || w == &f->other)
+		return;
+	bool talk = info->how == HOW_TALK_S || info->how == HOW_AVG_TALK_S;
+	f->plan[(*at)++] = (struct figure_plan){.value = slot * (uint32_t)sizeof(struct value),
+						.a = offset_of(f, talk ? &w->talk_ms : &w->n[info->a]),
+						.b = offset_of(f, talk ? &w->n[COUNT_ANSWERED] : &w->n[info->b])};
+	f->planned[group_of(info)][slot / 64] |= UINT64_C(1) << (slot % 64);
+	for (uint32_t k = 0; k < 3 && !talk; k++)
+		if (info->a == COUNT_CALLEES + k || info->b == COUNT_CALLEES + k)
+			f->distinct_windows[k] |= UINT32_C(1) << (w - f->windows);
 }
 
 static void make_plan(struct figures *f)
 {
-	f->plain_cnt = f->distinct_cnt = f->distinct_windows = 0;
-	for (uint32_t i = 0; i < f->n && f->plain_cnt + f->distinct_cnt < FIGURE_PLANNED; i++) {
-		const struct feature_info *info = &table[f->keys[i].feature];
-		const struct window *w = f->keys[i].window_ms ? window_at(f, f->keys[i].window_ms) : &f->other;
-		if (w == &f->other || info->how > HOW_RATIO || info->a >= COUNT_INCOMING || info->b >= COUNT_INCOMING)
-			continue;
-		bool distinct = is_distinct(info->a) || is_distinct(info->b);
-		f->distinct_windows |= (uint32_t)distinct << (w - f->windows);
-		struct figure_plan *p = &f->plan[distinct ? FIGURE_PLANNED - ++f->distinct_cnt : f->plain_cnt++];
-		*p = (struct figure_plan){.slot = (uint16_t)i,
-					  .window = (uint8_t)(w - f->windows),
-					  .how = info->how,
-					  .a = info->a,
-					  .b = info->b,
-					  .feature = (uint16_t)f->keys[i].feature};
-	}
+	static const uint8_t hows[LIST_CNT] = {
+		[LIST_COUNT] = HOW_COUNT, [LIST_RATIO] = HOW_RATIO, [LIST_TALK] = HOW_TALK_S, [LIST_AVG_TALK] = HOW_AVG_TALK_S};
+	uint16_t at = 0;
+	memset(f->planned, 0, sizeof f->planned);
+	memset(f->distinct_windows, 0, sizeof f->distinct_windows);
+	for (int group = 0; group < GROUP_CNT; group++)
+		for (int list = 0; list < LIST_CNT; list++) {
+			for (uint32_t i = 0; i < f->n; i++) {
+				const struct feature_info *info = &table[f->keys[i].feature];
+				if (f->keys[i].window_ms && info->how == hows[list] && (int)group_of(info) == group &&
+				    info->a < COUNT_INCOMING && info->b < COUNT_INCOMING)
+					plan_slot(f, i, &at);
+			}
+			f->list_end[group][list] = at;
+		}
 }
 
 static void learn_windows(struct figures *f)
 {
 	f->window_cnt = 0;
 	f->windows_of = f->keys;
+	f->windows_n = f->n;
 	f->other.ms = 0;
+	f->asks_outside = false;
 	for (uint32_t i = 0; i < f->n; i++) {
+		f->asks_outside = f->asks_outside || table[f->keys[i].feature].how == HOW_OUTSIDE;
 		if (f->keys[i].window_ms)
 			window_at(f, f->keys[i].window_ms);
 		if (f->keys[i].feature == FEATURE_BASELINE)
@@ -117,11 +145,13 @@ void figures_reset(struct figures *f, const struct subject *s, int64_t as_of_ms)
 	f->days = days_now;
 	for (uint32_t i = 0; i < (f->n + 63) / 64; i++)
 		f->filled[i] = 0;
-	if (f->windows_of != f->keys)
+	if (f->windows_of != f->keys || f->windows_n != f->n)
 		learn_windows(f);
 	for (uint32_t i = 0; i < f->window_cnt; i++)
 		f->windows[i].have = 0;
 	f->other.have = 0;
+	if (!f->asks_outside)
+		return;
 	f->outside[OUTSIDE_PHASE] = (struct value){.type = VALUE_STRING, .s = SLICE_LIT("active")};
 	for (int i = OUTSIDE_PHASE_DAYS; i < OUTSIDE_CNT; i++)
 		f->outside[i] = (struct value){.type = VALUE_INT};
@@ -173,8 +203,12 @@ static void read_part(struct figures *f, struct window *w, uint32_t part)
 		read_marks(f, s, w);
 	else if (!s->history)
 		nothing(w);
-	else if (part == PART_DISTINCT)
-		window_distinct(s->history, w, f->as_of_ms);
+	else if (part == PART_CALLEES)
+		window_distinct(s->history, w, COUNT_CALLEES, f->as_of_ms);
+	else if (part == PART_REGIONS)
+		window_distinct(s->history, w, COUNT_REGIONS, f->as_of_ms);
+	else if (part == PART_NUMBERS)
+		window_distinct(s->history, w, COUNT_NUMBERS, f->as_of_ms);
 	else if (part == PART_GAPS)
 		window_gaps(s->history, w);
 	else if (part == PART_RUN)
@@ -194,13 +228,6 @@ static struct window *window_of(struct figures *f, int64_t ms, uint32_t part)
 		read_part(f, w, PART_SUMS);
 	read_part(f, w, part);
 	return w;
-}
-
-static inline uint32_t part_of(uint32_t counter)
-{
-	if (counter >= COUNT_INCOMING)
-		return counter >= COUNT_FLAGS ? PART_FLAGS : PART_IN;
-	return counter < COUNT_CALLEES || counter == COUNT_CALLS ? PART_SUMS : PART_DISTINCT;
 }
 
 static uint64_t count_in(struct figures *f, int64_t ms, uint32_t counter)
@@ -348,39 +375,67 @@ static void fill_other(struct figures *f, const struct figure_key *k, const stru
 	}
 }
 
-/* Fields are written where they stay: a struct that is copied while it is still being written costs more than its figure. False: the keys are not those
- * that the plan was made for. */
-static bool fill_planned(struct figures *f, const struct figure_plan *p, uint32_t n)
+/* Of a list each value is made by the same few steps without a branch. */
+static inline uint64_t word_at(const struct figures *f, uint16_t offset)
 {
-	for (const struct figure_plan *end = p + n; p < end; p++) {
-		const struct window *w = &f->windows[p->window];
-		const struct figure_key *k = &f->keys[p->slot];
-		struct value *v = &f->values[p->slot];
-		if (k->window_ms != w->ms || k->feature != (enum feature)p->feature)
-			return false;
-		if (p->how == HOW_COUNT) {
-			v->type = VALUE_INT;
-			v->i = (int64_t)w->n[p->a];
-		} else {
-			v->type = VALUE_DOUBLE;
-			v->d = w->n[p->b] ? (double)w->n[p->a] / (double)w->n[p->b] : 0.0;
-		}
-		f->filled[p->slot / 64] |= UINT64_C(1) << (p->slot % 64);
-	}
-	return true;
+	return *(const uint64_t *)(const void *)((const char *)f->windows + offset);
 }
 
-static void fill_together(struct figures *f, bool distinct)
+static inline struct value *value_at(const struct figures *f, const struct figure_plan *p)
 {
-	const struct figure_plan *p = distinct ? f->plan + FIGURE_PLANNED - f->distinct_cnt : f->plan;
-	uint32_t n = distinct ? f->distinct_cnt : f->plain_cnt;
-	for (uint32_t i = 0; i < f->window_cnt; i++) {
-		read_part(f, &f->windows[i], PART_SUMS);
-		if (distinct && (f->distinct_windows >> i & 1))
-			read_part(f, &f->windows[i], PART_DISTINCT);
+	return (struct value *)(void *)((char *)f->values + p->value);
+}
+
+/* Over nothing it is 0, by a mask: whether a denominator is 0 no branch can foresee. `one`: what a counter of 1 is worth. */
+static inline double share(uint64_t a, uint64_t b, double one)
+{
+	double d = (double)(int64_t)a / one / (double)(int64_t)(b | (b == 0));
+	uint64_t bits;
+	memcpy(&bits, &d, sizeof bits);
+	bits &= UINT64_MAX + (b == 0);
+	memcpy(&d, &bits, sizeof d);
+	return d;
+}
+
+static void fill_lists(struct figures *f, enum figure_group group)
+{
+	const struct figure_plan *p = f->plan + (group ? f->list_end[group - 1][LIST_CNT - 1] : 0);
+	const struct figure_plan *end[LIST_CNT];
+	for (int i = 0; i < LIST_CNT; i++)
+		end[i] = f->plan + f->list_end[group][i];
+	for (; p < end[LIST_COUNT]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_INT;
+		v->i = (int64_t)word_at(f, p->a);
 	}
-	if (!fill_planned(f, p, n))
-		f->windows_of = NULL; /* learnt anew at the next reset */
+	for (; p < end[LIST_RATIO]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = share(word_at(f, p->a), word_at(f, p->b), 1.0);
+	}
+	for (; p < end[LIST_TALK]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = (double)(int64_t)word_at(f, p->a) / 1000.0;
+	}
+	for (; p < end[LIST_AVG_TALK]; p++) {
+		struct value *v = value_at(f, p);
+		v->type = VALUE_DOUBLE;
+		v->d = share(word_at(f, p->a), word_at(f, p->b), 1000.0);
+	}
+	for (uint32_t k = 0; k < (f->n + 63) / 64; k++)
+		f->filled[k] |= f->planned[group][k];
+}
+
+static void fill_together(struct figures *f, enum figure_group group)
+{
+	for (uint32_t i = 0; i < f->window_cnt; i++)
+		if (!(f->windows[i].have & PART_SUMS)) /* with the first all are read */
+			read_part(f, &f->windows[i], PART_SUMS);
+	for (uint32_t k = 0; k < 3 && group == GROUP_DISTINCT; k++)
+		for (uint32_t bits = f->distinct_windows[k]; bits; bits &= bits - 1)
+			read_part(f, &f->windows[__builtin_ctz(bits)], part_of(COUNT_CALLEES + k));
+	fill_lists(f, group);
 }
 
 static void fill_count(struct figures *f, const struct figure_key *k, const struct feature_info *info, struct value *v)
@@ -398,15 +453,15 @@ static void figures_fill(struct figures *f, uint32_t slot)
 	const struct figure_key *k = &f->keys[slot];
 	const struct feature_info *info = &table[k->feature];
 	struct value *v = &f->values[slot];
-	if (info->how <= HOW_RATIO) {
-		if (f->windows_of)
-			fill_together(f, is_distinct(info->a) || is_distinct(info->b));
-		if (f->filled[slot / 64] >> (slot % 64) & 1)
+	for (int group = 0; group < GROUP_CNT; group++)
+		if (is_planned(f, slot, (enum figure_group)group)) {
+			fill_together(f, (enum figure_group)group);
 			return;
+		}
+	v->type = info->type;
+	if (info->how <= HOW_RATIO)
 		fill_count(f, k, info, v);
-	} else {
-		v->type = info->type;
+	else
 		fill_other(f, k, info, v);
-	}
 	f->filled[slot / 64] |= UINT64_C(1) << (slot % 64);
 }

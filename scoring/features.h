@@ -167,10 +167,11 @@ struct contact_rest {
 #define WINDOW_COUNTERS 32
 struct window {
 	int64_t ms;
-	uint32_t have;       /* which parts are filled */
-	bool wide;           /* reaches behind the exact calls */
+	uint32_t have; /* which parts are filled */
+	bool wide;     /* reaches behind the exact calls */
+	bool in_lane;
+	uint8_t lane;        /* it came from */
 	uint16_t from;       /* first exact call inside */
-	struct lane *lane;   /* it came from; or NULL */
 	uint16_t piece, cut; /* wide: oldest piece inside; the one before it (NO_PIECE) */
 	uint64_t n[WINDOW_COUNTERS];
 	uint64_t talk_ms;
@@ -180,12 +181,14 @@ struct window {
 };
 #define FIGURE_WINDOWS 16 /* read at once; a rule set may have more, these are read one by one */
 
-/* Slots that are counts of a window, or ratios of two, are filled together when the first of them is asked for: scoring's own. */
+/* Slots that need no more than the sums of a window are filled together when the first of them is asked for, those that count distinct values as well
+ * when the first of these is: scoring's own. */
 #define FIGURE_PLANNED 512 /* beyond, slots are filled one by one */
+enum figure_group { GROUP_PLAIN, GROUP_DISTINCT, GROUP_CNT };
+enum figure_list { LIST_COUNT, LIST_RATIO, LIST_TALK, LIST_AVG_TALK, LIST_CNT }; /* what is done with the words */
 struct figure_plan {
-	uint16_t slot;
-	uint8_t window, how, a, b;
-	uint16_t feature;
+	uint32_t value; /* where it goes and what of, in bytes: after the first value, after the first window */
+	uint16_t a, b;
 };
 
 /* One local calendar day of a number, by start of its calls, as far as the record remembers: calls that ended in the 31 days up to as_of.
@@ -218,10 +221,13 @@ struct figures {
 	struct value outside[OUTSIDE_CNT];
 	/* scoring's own */
 	const struct figure_key *windows_of; /* the keys that the windows were seen in */
+	uint32_t windows_n;                  /* and how many: whoever changes keys in place sets windows_of to NULL */
 	uint32_t window_cnt;
-	uint32_t distinct_windows;               /* bits: whose distinct counts are asked for */
-	uint32_t plain_cnt, distinct_cnt;        /* the latter need the distinct counts as well */
-	struct figure_plan plan[FIGURE_PLANNED]; /* plain ones from the front, others from the back */
+	uint32_t distinct_windows[3]; /* bits: whose distinct called numbers, regions, callers are asked for */
+	bool asks_outside;
+	uint64_t planned[GROUP_CNT][FIGURES_MAX / 64];
+	uint16_t list_end[GROUP_CNT][LIST_CNT];
+	struct figure_plan plan[FIGURE_PLANNED]; /* by group, then list */
 	struct window windows[FIGURE_WINDOWS];   /* by length */
 	struct window other;                     /* one that found no place */
 };

@@ -54,6 +54,7 @@ void items_open(struct items *it, const struct subject *s)
 		it->cnt[STREAM_CALLS] = s->history->cnt;
 		if (s->history->deep) {
 			struct deep *d = s->history->deep;
+			calls_tell(s->history);
 			it->made_pieces = d->pieces.cnt;
 			order_pieces(&d->pieces, it->made);
 			count_distinct(it, STREAM_CALLEES, &d->callees);

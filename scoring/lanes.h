@@ -16,22 +16,7 @@ struct pieces;
 #define LANE_GROUPS 16 /* of registers */
 #define LANES_MAX 16
 
-/* The sketch as seen through one window: each register's rank there. A group is looked through again once its first rank may have lapsed. */
-struct lane_sketch {
-	bool made;
-	uint32_t zero;
-	uint64_t sum;
-	uint32_t next_lapse, lapse[LANE_GROUPS]; /* not after the time from which a rank of the group no longer holds */
-	uint8_t rank[SKETCH_REGISTERS];
-};
-
-struct lane {
-	uint64_t n[LANE_COUNTERS];
-	uint64_t talk_ms;
-	struct lane_sketch sketch[2]; /* of called numbers, of callers */
-};
-
-struct lane_place {     /* where a lane begins: apart, as it is looked at with every call */
+struct lane_place {     /* where a lane begins */
 	int64_t ms;     /* length of the window */
 	uint32_t edge;  /* after the owner's base: what is later is inside */
 	uint32_t next;  /* not after the time of the oldest inside: nothing leaves before the edge is there */
@@ -39,10 +24,39 @@ struct lane_place {     /* where a lane begins: apart, as it is looked at with e
 	uint16_t from;  /* first exact call inside */
 };
 
+/* Counted up only, and round at 2^32: what a window holds, fewer than that, is the difference between two of them. */
+struct lane_sums {
+	uint64_t talk_ms;
+	uint32_t n[LANE_COUNTERS];
+};
+
+/* The sketch as seen through one window: the sum over the registers' ranks there. Which they are the sketch itself knows. */
+struct lane_sketch {
+	uint64_t sum;
+	double estimate;
+	uint32_t edge;  /* the sum is that of this edge */
+	uint32_t lapse; /* not after the time from which one of the ranks no longer holds */
+	uint16_t zero;
+	bool made, estimated;
+};
+
+struct lane_sketches {
+	struct lane_sketch lane[LANES_MAX];
+	uint32_t lapse[LANE_GROUPS][LANES_MAX]; /* the same of a group of registers: only those whose time has come are looked through */
+};
+
+struct lane { /* two lines of the cache */
+	struct lane_place at;
+	struct lane_sums out; /* of those calls of `all` that the window does not hold */
+};
+
 struct lanes {
 	uint32_t cnt;
-	struct lane_place at[LANES_MAX]; /* by length */
-	struct lane lane[];
+	uint32_t calls;                   /* that passed since they were made: they end before a difference could be too large */
+	uint64_t (*large)[LANE_COUNTERS]; /* owned; per lane what the window held when they were made, if that is many calls; else NULL */
+	struct lane_sketches *sketch[2];  /* of called numbers, of callers; owned; NULL before the first reading */
+	struct lane_sums all;             /* of the calls that were there when they were made, and of all since */
+	struct lane lane[];               /* by length of window */
 };
 
 /* For windows of these lengths that end at as_of_ms, the clock. Returns owned. */
@@ -56,15 +70,20 @@ void lanes_insert(struct lanes *l, uint32_t place, const struct call *c);
 void lanes_unmark(struct lanes *l, uint32_t place, uint32_t mark_bit);
 /* The oldest exact call leaves, and becomes this piece; or is dropped (NO_PIECE), being outside of all windows. */
 void lanes_leave(struct lanes *l, const struct call *c, uint16_t piece);
+void lanes_join(struct lanes *l, const struct call *c); /* it leaves into the newest piece, which was there */
 /* Two neighbouring pieces are about to become one, at the place of the newer. */
 void lanes_merge(struct lanes *l, const struct pieces *p, uint16_t older, uint16_t newer);
 /* A late call became a piece of its own, or goes into one that begins at `first`. */
 void lanes_late_piece(struct lanes *l, const struct pieces *p, uint16_t at);
 void lanes_late_call(struct lanes *l, const struct piece *call, uint32_t first);
 
-/* A value went into the sketch. */
-void lanes_sketch_add(struct lanes *l, uint32_t which, uint64_t value, uint32_t ms);
+bool lanes_spent(const struct lanes *l); /* they have to be made anew before they are read */
+void lanes_read(const struct lanes *l, uint32_t lane, uint64_t n[LANE_COUNTERS], uint64_t *talk_ms);
+
+/* A value is about to go into the sketch. */
+void lanes_sketch_add(struct lanes *l, uint32_t which, const struct sketch *s, uint64_t value, uint32_t ms);
+void lanes_sketch_forget(struct lanes *l, uint32_t which); /* the sketch lost a step otherwise than by that */
 /* As sketch_count. */
-double lane_sketch_count(struct lane *lane, uint32_t edge, uint32_t which, const struct sketch *s);
+double lanes_sketch_count(struct lanes *l, uint32_t lane, uint32_t edge, uint32_t which, const struct sketch *s);
 
 #endif

@@ -4,8 +4,9 @@
  *   and talk time alike. A window is read as all pieces that begin after its edge: the piece that the edge cuts is left out whole, and is at
  *   most 1/24 of what is read, that is 1/25 = 4 % of what the window holds (cohorts 1/17, received calls 1/20).
  *   Never over a silence of 24 hours, which `dormant_days` reads between two pieces.
- *   Merging is spread out: with every call a hand moves some places from the newest piece towards the oldest and merges what it may; at the end it begins
- *   anew. So a call costs the same always, and what it changes lies together, in one or two blocks of the stored record.
+ *   A call that leaves the exact ones joins the newest piece where that is allowed, which mostly it is: else it is a piece of its own.
+ *   Merging is spread out: with every call a hand moves a place from the newest piece towards the oldest, four if there is a new piece, and merges what it
+ *   may; at the end it begins anew. So a call costs the same always, and what it changes lies together, in one or two blocks of the stored record.
  *
  * PRECISION
  *   A stretch (run of numbers, seconds) is a lower bound: joined only where it surely goes on. A call that comes in late by its start may have cut
@@ -22,7 +23,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STEPS_A_CALL 4
+#define STEPS_A_PIECE 4
 #define SEGMENT_BYTES (SEGMENT_PIECES * sizeof(struct piece))
 #define TOP_SINGLE_MAX 8 /* a number called once among more calls than these is not worth its eight bytes */
 
@@ -172,6 +173,7 @@ struct stretch stretch_join(const struct stretch *a, uint32_t a_calls, const str
 
 void piece_absorb(struct piece *p, const struct piece *older)
 {
+	bool fits = older->calls <= UINT32_MAX - p->calls; /* and with them every count */
 	p->run = stretch_join(&older->run, older->calls, &p->run, p->calls);
 	p->peak = stretch_join(&older->peak, older->calls, &p->peak, p->calls);
 	p->first = older->first < p->first ? older->first : p->first;
@@ -179,7 +181,9 @@ void piece_absorb(struct piece *p, const struct piece *older)
 	p->min_start = older->min_start < p->min_start ? older->min_start : p->min_start;
 	p->max_start = max32(p->max_start, older->max_start);
 	p->calls = add32(p->calls, older->calls);
-	for (int i = 0; i < COUNTER_CNT; i++)
+	for (int i = 0; i < COUNTER_CNT && fits; i++)
+		p->count[i] += older->count[i];
+	for (int i = 0; i < COUNTER_CNT && !fits; i++)
 		p->count[i] = add32(p->count[i], older->count[i]);
 	p->talk_ms = add64(p->talk_ms, older->talk_ms);
 	p->gaps = add32(p->gaps, older->gaps);
@@ -204,16 +208,15 @@ static bool light(uint64_t a, uint64_t b, uint64_t newer, uint64_t share)
 }
 
 /* Not across a silence of a day: `dormant_days` asks where the calls before it ended. In 31 days there are at most 31 such. */
-static bool may_merge(const struct pieces *p, const struct piece *a, const struct piece *b)
+static bool may_merge(const struct pieces *p, const struct piece *a, const struct piece *b, const struct weight *newer)
 {
 	if (b->first > a->last && b->first - a->last >= DAY_MS)
 		return false;
 	uint64_t share = (uint64_t)p->share >> p->coarse;
 	share = share ? share : 1;
-	const struct weight *w = &p->behind_hand;
-	return light(a->calls, b->calls, w->calls, share) &&
-	       light(a->count[COUNT_ANSWERED], b->count[COUNT_ANSWERED], w->answered, share) &&
-	       light(a->talk_ms, b->talk_ms, w->talk_ms, share);
+	return light(a->calls, b->calls, newer->calls, share) &&
+	       light(a->count[COUNT_ANSWERED], b->count[COUNT_ANSWERED], newer->answered, share) &&
+	       light(a->talk_ms, b->talk_ms, newer->talk_ms, share);
 }
 
 void pieces_weigh(struct pieces *p, const struct weight *w)
@@ -252,7 +255,7 @@ static bool step(struct pieces *p, const struct weight *exact)
 		p->hand = NO_PIECE;
 		return false;
 	}
-	if (may_merge(p, piece_at(p, older), q)) {
+	if (may_merge(p, piece_at(p, older), q, &p->behind_hand)) {
 		merge(p, older, p->hand);
 		p->coarsened += p->coarse > 0;
 	} else {
@@ -260,6 +263,27 @@ static bool step(struct pieces *p, const struct weight *exact)
 		pieces_weigh(p, &w);
 		p->hand = older;
 	}
+	return true;
+}
+
+bool pieces_join(struct pieces *p, const struct piece *call, const struct weight *exact)
+{
+	if (p->newest == NO_PIECE)
+		return false;
+	struct piece *q = piece_at(p, p->newest), joined;
+	if (!may_merge(p, q, call, exact))
+		return false;
+	mark(p, q);
+	joined = *call;
+	piece_absorb(&joined, q);
+	joined.older = q->older;
+	joined.newer = q->newer;
+	*q = joined;
+	note_run(p, q);
+	mark(p, q);
+	p->coarsened += p->coarse > 0;
+	if (p->hand == p->newest)
+		p->behind_hand = *exact;
 	return true;
 }
 
@@ -280,9 +304,9 @@ void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most)
 	}
 }
 
-void pieces_step(struct pieces *p, const struct weight *exact)
+void pieces_step(struct pieces *p, const struct weight *exact, bool grew)
 {
-	for (int i = 0; i < STEPS_A_CALL && step(p, exact); i++)
+	for (int i = grew ? STEPS_A_PIECE : 1; i > 0 && step(p, exact); i--)
 		;
 	if (p->cnt > PIECES_MAX)
 		pieces_coarsen(p, exact, PIECES_MAX * 3 / 4);

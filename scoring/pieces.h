@@ -64,15 +64,17 @@ void pieces_init(struct pieces *p, uint8_t share);
 void pieces_release(struct pieces *p);
 int64_t pieces_bytes(const struct pieces *p);
 
-/* A call that leaves the exact ones becomes the newest piece. */
+/* A call that leaves the exact ones becomes the newest piece, or with `exact` (the weight of those that stay) joins the newest if the two may merge. True:
+ * it joined. */
 uint16_t pieces_append(struct pieces *p, const struct piece *fresh);
+bool pieces_join(struct pieces *p, const struct piece *call, const struct weight *exact);
 /* A call older than the exact ones joins the piece that it falls into, or stands alone between two. Its `last` = `first` = its time. */
 void pieces_add_late(struct pieces *p, const struct piece *call);
 /* A call with this start comes in late by start: runs that it may have cut are taken as cut. Calls that started no earlier end at or after
  * `ends_after`. */
 void pieces_cut_runs(struct pieces *p, uint32_t start, uint32_t ends_after);
-/* Work of one call: the hand goes on a few places. `exact` = weight of the calls that are newer than all pieces. */
-void pieces_step(struct pieces *p, const struct weight *exact);
+/* Work of one call: the hand goes on a place, or a few if the list `grew` by one. `exact` = weight of the calls that are newer than all pieces. */
+void pieces_step(struct pieces *p, const struct weight *exact, bool grew);
 /* Down to `most` pieces, past the bounds if need be: counted in `coarsened`. */
 void pieces_coarsen(struct pieces *p, const struct weight *exact, uint32_t most);
 /* One more call of this weight is newer than the piece at the hand. */

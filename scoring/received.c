@@ -123,13 +123,18 @@ static struct piece piece_of(const struct received_call *c)
 		.first = c->ms, .last = c->ms, .calls = 1, .run = {1, 1, 1, false}, .peak = {1, 1, 1, false}, .page = c->page};
 }
 
-static void leave(struct received *r)
+/* False: it joined the newest piece. */
+static bool leave(struct received *r)
 {
 	struct piece p = piece_of(&r->call[0]);
+	const struct weight stay = {r->cnt - 1u, 0, 0};
 	if (r->call[0].party)
 		distinct_add(&r->deep->parties, r->call[0].party, r->call[0].ms);
-	pieces_append(&r->deep->pieces, &p);
+	bool joined = pieces_join(&r->deep->pieces, &p, &stay);
+	if (!joined)
+		pieces_append(&r->deep->pieces, &p);
 	drop_oldest(r, 1);
+	return !joined;
 }
 
 static void insert(struct received *r, const struct received_call *c)
@@ -150,6 +155,7 @@ void received_add(struct slab *m, struct received *r, int64_t event_ms, uint64_t
 	expire(r, clock_ms);
 	struct received_call c = {.party = party, .ms = relative(r, event_ms)};
 	struct weight one = {1, 0, 0}, exact;
+	bool grew = false;
 	if (c.ms <= relative(r, clock_ms - RECEIVED_KEPT_MS))
 		return;
 	r = make_room(m, r);
@@ -161,16 +167,17 @@ void received_add(struct slab *m, struct received *r, int64_t event_ms, uint64_t
 			distinct_add(&r->deep->parties, party, c.ms);
 		pieces_add_late(&r->deep->pieces, &p);
 		r->deep->late_merged++;
+		grew = true;
 	} else {
 		insert(r, &c);
 		if (r->deep)
 			pieces_weigh(&r->deep->pieces, &one);
 		if (r->cnt > RECEIVED_EXACT)
-			leave(r);
+			grew = leave(r);
 	}
 	exact = (struct weight){r->cnt, 0, 0};
 	if (r->deep)
-		pieces_step(&r->deep->pieces, &exact);
+		pieces_step(&r->deep->pieces, &exact, grew);
 }
 
 /* ---- reading ---- */

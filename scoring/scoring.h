@@ -70,7 +70,7 @@ struct subject *table_find(struct table *t, struct slice key, uint64_t key_hash)
 void table_prefetch(const struct table *t, uint64_t key_hash); /* a hint to the CPU: the place where table_find will look */
 
 /* What a record will do to one subject. Its memory is asked for ahead, in stages of a few records each (ahead.c). Forget it when subjects are removed. */
-#define AHEAD_STAGES 9
+#define AHEAD_STAGES 7
 struct ahead {
 	uint64_t key_hash;
 	uint64_t callee, caller;       /* as subject_add_copy is told; 0: none */

@@ -85,7 +85,7 @@ static void put_lifetime(struct table *t, struct subject *s, const struct facts 
 	seen_at(s, f->end_ms);
 	s->calls++;
 	s->answered += f->counts >> COUNT_ANSWERED & 1;
-	s->talk_ms += f->talk_ms;
+	s->talk_ms = f->talk_ms > UINT64_MAX - s->talk_ms ? UINT64_MAX : s->talk_ms + f->talk_ms;
 	table_mark(t, s);
 }
 

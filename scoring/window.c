@@ -17,21 +17,6 @@ static_assert(1 << COUNT_CALLEES == CALL_LAST_CALLEE && 1 << COUNT_REGIONS == CA
 static_assert(FIGURE_WINDOWS <= LANES_MAX, "a lane a window");
 static_assert(COUNT_FLAGGED < WINDOW_COUNTERS && COUNT_CALLS == 23, "three words of eight counters");
 
-/* The bits of a byte as eight bytes of 0 or 1. */
-static inline uint64_t spread(uint32_t bits)
-{
-	uint64_t x = bits & 0xff;
-	x = (x | x << 28) & UINT64_C(0x0000000f0000000f);
-	x = (x | x << 14) & UINT64_C(0x0003000300030003);
-	return (x | x << 7) & UINT64_C(0x0101010101010101);
-}
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define BYTE_OF(i) ((i) ^ 7)
-#else
-#define BYTE_OF(i) (i)
-#endif
-
 struct packed_sums {
 	uint64_t word[3], talk_ms;
 };
@@ -39,10 +24,10 @@ struct packed_sums {
 static void begin_window(struct window *w, const struct packed_sums *sums, uint32_t from)
 {
 	for (uint32_t i = 0; i <= COUNT_CALLS; i++)
-		w->n[i] = ((const uint8_t *)sums->word)[BYTE_OF(i)];
+		w->n[i] = ((const uint8_t *)sums->word)[SPREAD_AT(i)];
 	w->talk_ms = sums->talk_ms;
 	w->from = (uint16_t)from;
-	w->lane = NULL;
+	w->in_lane = false;
 	w->wide = false;
 	w->have = (w->have & (PART_IN | PART_FLAGS)) | PART_SUMS;
 }
@@ -61,9 +46,9 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 		c--;
 		for (; k < n && c->end <= edges[k]; k++)
 			begin_window(&w[k], &sums, (uint32_t)(c - first) + 1);
-		sums.word[0] += spread(c->flags);
-		sums.word[1] += spread(c->flags >> 8);
-		sums.word[2] += spread(c->flags >> 16);
+		sums.word[0] += spread_byte[c->flags & 0xff];
+		sums.word[1] += spread_byte[c->flags >> 8 & 0xff];
+		sums.word[2] += spread_byte[c->flags >> 16 & 0xff];
 		sums.talk_ms += c->talk_ms;
 	}
 	for (uint32_t i = k; i < n; i++)
@@ -76,10 +61,10 @@ void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms
 
 static bool has_lanes(const struct deep *d, const struct window *w, uint32_t n)
 {
-	if (!d->lanes || d->lanes->cnt != n)
+	if (!d->lanes || d->lanes->cnt != n || lanes_spent(d->lanes))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		if (d->lanes->at[i].ms != w[i].ms)
+		if (d->lanes->lane[i].at.ms != w[i].ms)
 			return false;
 	return true;
 }
@@ -93,12 +78,14 @@ static void make_lanes(struct calls *h, const struct window *w, uint32_t n, int6
 	h->deep->lanes = h->deep->pieces.lanes = lanes_new(h, ms, n, clock_ms);
 }
 
-static void read_lane(const struct calls *h, struct window *w, const struct lane_place *at, struct lane *l)
+static void read_lane(const struct calls *h, struct window *w, uint32_t i)
 {
 	const struct pieces *p = &h->deep->pieces;
-	w->lane = l;
-	memcpy(w->n, l->n, sizeof l->n);
-	w->talk_ms = l->talk_ms;
+	struct lanes *l = h->deep->lanes;
+	const struct lane_place *at = &l->lane[i].at;
+	lanes_read(l, i, w->n, &w->talk_ms);
+	w->in_lane = true;
+	w->lane = (uint8_t)i;
 	w->from = at->from;
 	w->piece = at->piece;
 	w->wide = at->from == 0 && p->newest != NO_PIECE && piece_at(p, p->newest)->last > at->edge;
@@ -108,14 +95,14 @@ static void read_lane(const struct calls *h, struct window *w, const struct lane
 
 void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms)
 {
-	if (!h->deep) {
+	if (h->deep && !has_lanes(h->deep, w, n))
+		make_lanes(h, w, n, clock_ms);
+	if (!h->deep || !h->deep->lanes) {
 		window_sums(h, w, n, clock_ms);
 		return;
 	}
-	if (!has_lanes(h->deep, w, n))
-		make_lanes(h, w, n, clock_ms);
 	for (uint32_t i = 0; i < n; i++)
-		read_lane(h, &w[i], &h->deep->lanes->at[i], &h->deep->lanes->lane[i]);
+		read_lane(h, &w[i], i);
 }
 
 /* ---- pieces ---- */
@@ -164,27 +151,29 @@ static void sum_pieces(struct pieces *p, struct window *w, uint32_t n, const uin
 	}
 }
 
-static uint64_t distinct_in(const struct distinct *d, const struct window *w, uint32_t which, uint32_t edge)
+static uint64_t distinct_in(struct lanes *l, const struct distinct *d, const struct window *w, uint32_t which, uint32_t edge)
 {
 	uint32_t n = recent_count(&d->recent, edge);
-	if (!w->lane || n <= DISTINCT_EXACT || !d->sketch)
+	if (!w->in_lane || n <= DISTINCT_EXACT || !d->sketch)
 		return distinct_count(d, edge);
-	double estimate = lane_sketch_count(w->lane, edge, which, d->sketch) + 0.5;
+	double estimate = lanes_sketch_count(l, w->lane, edge, which, d->sketch) + 0.5;
 	return estimate > n ? (uint64_t)estimate : n;
 }
 
-void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms)
+void window_distinct(struct calls *h, struct window *w, uint32_t counter, int64_t as_of_ms)
 {
-	w->have |= PART_DISTINCT;
+	w->have |= part_of(counter);
 	if (!w->wide)
 		return;
 	uint32_t edge = calls_relative(h, as_of_ms - w->ms);
-	uint64_t calls = w->n[COUNT_CALLS], regions = recent_count(&h->deep->regions, edge);
-	uint64_t callees = distinct_in(&h->deep->callees, w, 0, edge);
-	uint64_t numbers = h->has_callers ? distinct_in(&h->deep->callers, w, 1, edge) : 0;
-	w->n[COUNT_CALLEES] = callees < calls ? callees : calls;
-	w->n[COUNT_REGIONS] = regions < calls ? regions : calls;
-	w->n[COUNT_NUMBERS] = numbers < calls ? numbers : calls;
+	uint64_t calls = w->n[COUNT_CALLS], n = 0;
+	if (counter == COUNT_CALLEES)
+		n = distinct_in(h->deep->lanes, &h->deep->callees, w, 0, edge);
+	else if (counter == COUNT_REGIONS)
+		n = recent_count(&h->deep->regions, edge);
+	else if (h->has_callers)
+		n = distinct_in(h->deep->lanes, &h->deep->callers, w, 1, edge);
+	w->n[counter] = n < calls ? n : calls;
 }
 
 /* ---- by order of start ---- */
@@ -246,9 +235,9 @@ void window_gaps(struct calls *h, struct window *w)
 {
 	const uint8_t *order = calls_by_start(h);
 	const struct call *calls = h->call + h->from, *before = NULL;
-	if (!w->wide || w->lane)
+	if (!w->wide || w->in_lane)
 		w->gaps = w->gap_ms = w->gap_ms2 = 0;
-	if (w->wide && w->lane)
+	if (w->wide && w->in_lane)
 		sum_gaps(&h->deep->pieces, w);
 	for (uint32_t i = 0; i < h->cnt; i++) {
 		const struct call *c = calls + order[i];

@@ -17,9 +17,16 @@ enum window_counter {
 	COUNT_FLAGGED,
 };
 
+static inline bool is_distinct(uint32_t counter) /* a count that needs more than the sums */
+{
+	return counter >= COUNT_CALLEES && counter < COUNT_CALLS;
+}
+
 enum window_part { /* bits of `have` */
 		   PART_SUMS = 1,
-		   PART_DISTINCT = 2, /* of a wide window: the others have them with the sums */
+		   PART_CALLEES = 2, /* of a wide window: the others have them with the sums; so the next two */
+		   PART_REGIONS = 256,
+		   PART_NUMBERS = 512,
 		   PART_GAPS = 4,
 		   PART_RUN = 8,
 		   PART_PEAK = 16,
@@ -28,12 +35,20 @@ enum window_part { /* bits of `have` */
 		   PART_FLAGS = 128,
 };
 
+static inline uint32_t part_of(uint32_t counter)
+{
+	static const uint16_t part[WINDOW_COUNTERS] = {
+		[COUNT_CALLEES] = PART_CALLEES, [COUNT_REGIONS] = PART_REGIONS, [COUNT_NUMBERS] = PART_NUMBERS, [COUNT_INCOMING] = PART_IN,
+		[COUNT_IN_PARTIES] = PART_IN,   [COUNT_FLAGS] = PART_FLAGS,     [COUNT_FLAGGED] = PART_FLAGS};
+	return part[counter] ? part[counter] : PART_SUMS;
+}
+
 /* Sums of n windows, in order of length, that end at as_of_ms: no earlier than the clock. */
 void window_sums(struct calls *h, struct window *w, uint32_t n, int64_t as_of_ms);
 /* The same of the windows of a rule set at the clock, which are read after every call: kept as lanes from then on if the subject is deep. */
 void window_sums_kept(struct calls *h, struct window *w, uint32_t n, int64_t clock_ms);
 /* These need the sums. */
-void window_distinct(struct calls *h, struct window *w, int64_t as_of_ms);
+void window_distinct(struct calls *h, struct window *w, uint32_t counter, int64_t as_of_ms); /* COUNT_CALLEES, _REGIONS or _NUMBERS */
 void window_gaps(struct calls *h, struct window *w);
 void window_run(struct calls *h, struct window *w);
 void window_peak(struct calls *h, struct window *w);

@@ -516,12 +516,15 @@ class Config:
 
         wait_until("all events are on their topics", said, timeout_s, 0.2)
 
-    def events(self):
-        """All events of the topics: id -> content, once. Two contents under one id are a failure."""
+    def events(self, again=False):
+        """All events of the topics: id -> content, once. Two contents under one id are a failure. `again`: what owners said again after a takeover, which
+        is left out otherwise."""
         found = {}
         for short in EVENT_TOPICS:
             for m in self.env.kafka.read(self.topic(short)):
-                add_event(found, event_of(m, short))
+                event = event_of(m, short)
+                if again == (((event["data"] or {}).get("cause") or {}).get("timer") == "takeover"):
+                    add_event(found, event)
         return found
 
     def dead_letters(self):

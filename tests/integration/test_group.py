@@ -166,3 +166,30 @@ def test_group_of_another_name_is_named(env):
     first.terminate()
     shards, subjects = here.dump()
     expect_oracle(stream, shards, subjects)
+
+
+def test_group_takeover_says_numbers_again(env):
+    """Whoever takes a shard says again what each number is that is not plainly active, with the sequence that it was said with last."""
+    stream = Stream(43, 20_000, span_s=8 * 3600)
+    env.kafka.create(env.cdr)
+    config = env.config("live", env.redis())
+    first = env.run(config, log="first.log")
+    first.wait_line("took partition", 30, PARTITIONS)
+    env.kafka.produce(env.cdr, stream.records)
+    config.wait_read(60, first)
+    config.wait_said()
+    first.kill()
+    numbers = [e for e in config.events().values() if e["topic"] == "numbers"]
+    last = {e["subject"]: e for e in sorted(numbers, key=lambda e: int(e["sequence"]))}
+    waiting = {n: e for n, e in last.items() if e["data"]}
+    expect(len(waiting) > 5, f"only {len(waiting)} numbers are in a phase")
+    second = env.run(config, log="second.log")
+    second.wait_line("took partition", 30, PARTITIONS)
+    wait_until("all are said again", lambda: len(config.events(again=True)) >= len(waiting), 30)
+    second.terminate()
+    again = {e["subject"]: e for e in config.events(again=True).values()}
+    expect(again.keys() == waiting.keys(), f"{len(again)} of {len(waiting)} numbers were said again")
+    for n, e in again.items():
+        said = waiting[n]["data"]
+        same = ("phase", "phase_since", "until", "caps", "episode", "today")
+        expect(all(e["data"][k] == said[k] for k in same), f"{n} is said to be {e['data']}, and was {said}")

@@ -145,7 +145,7 @@ static void bounds_hold_for_adversarial_streams(void **state)
 #define KEPT (6 * FEATURE_CNT)
 
 /* Two subjects with the same calls: one is read over the same windows after every call, the other over one window at a time. */
-static void run_kept(uint64_t seed, uint32_t calls, bool cohort)
+static void run_kept(uint64_t seed, uint32_t calls, uint32_t compare_every, bool cohort, const struct shape *shape)
 {
 	static const int64_t windows[] = {5000, 90000, 15 * MINUTE_MS, 6 * HOUR_MS, 3 * DAY_MS, 31 * DAY_MS};
 	static struct figure_key keys[KEPT];
@@ -156,8 +156,8 @@ static void run_kept(uint64_t seed, uint32_t calls, bool cohort)
 	running = seed;
 	rig_init(&kept, seed, cohort);
 	rig_init(&plain, seed, cohort);
-	kept.shape = rig_shape(&kept);
-	plain.shape = rig_shape(&plain);
+	kept.shape = shape ? *shape : rig_shape(&kept);
+	plain.shape = shape ? *shape : rig_shape(&plain);
 	memset(&f, 0, sizeof f);
 	for (int k = 0; k < FEATURE_CNT; k++)
 		for (int w = 0; w < 6 && feature_info((enum feature)k)->windowed && feature_info((enum feature)k)->how != HOW_OUTSIDE; w++)
@@ -171,7 +171,7 @@ static void run_kept(uint64_t seed, uint32_t calls, bool cohort)
 		rig_call(&plain, &d);
 		figures_reset(&f, kept.subject, kept.subject->clock_ms);
 		(void)figure_get(&f, 0);
-		if (rig_roll(&kept, 20) + 0 * rig_roll(&plain, 20) > 0)
+		if (rig_roll(&kept, compare_every) + 0 * rig_roll(&plain, compare_every) > 0)
 			continue;
 		for (uint32_t k = 0; k < f.n; k++) {
 			struct value got = figure_get(&f, k), want = rig_figure(&plain, keys[k], plain.subject->clock_ms);
@@ -191,7 +191,48 @@ static void figures_kept_with_each_call_equal_those_read_anew(void **state)
 	(void)state;
 	for (uint64_t seed = 3001; seed <= 3060; seed++)
 		if (wanted(seed))
-			run_kept(seed, 1500, seed % 3 == 0);
+			run_kept(seed, 1500, 20, seed % 3 == 0, NULL);
+}
+
+/* So many that the sums begin anew, first with fewer calls there than a difference tells, then with more. */
+static void figures_kept_over_very_many_calls_equal_those_read_anew(void **state)
+{
+	(void)state;
+	const struct shape shape = {.gap_ms = 900,
+				    .late_a_1000 = 20,
+				    .late_places = 100,
+				    .quantum_ms = 1,
+				    .lasted_ms = 5000,
+				    .callees = 900,
+				    .callers = 9,
+				    .answered_a_1000 = 500};
+	for (uint64_t seed = 3101; seed <= 3102; seed++)
+		if (wanted(seed))
+			run_kept(seed, 75000, 500, seed % 2 == 0, &shape);
+}
+
+/* ---- a call of 60 days ---- */
+
+static void lifetime_counts_all_of_a_call_that_windows_cut_at_49_days(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, 1, false);
+	r.shape = rig_shape(&r);
+	const int64_t talk_ms = 60 * DAY_MS;
+	struct cdr c = rig_cdr(&r);
+	c.answered = true;
+	c.disposition = DISPOSITION_ANSWERED;
+	c.talk_ms = talk_ms;
+	bool late;
+	assert_int_equal(subject_add_call(r.table, r.subject, &c, 6 * HOUR_MS, &late), CALL_APPLIED);
+	c.id_hash++;
+	c.event_ms++;
+	assert_int_equal(subject_add_call(r.table, r.subject, &c, 6 * HOUR_MS, &late), CALL_APPLIED);
+	assert_int_equal(r.subject->talk_ms, 2 * talk_ms);
+	struct value v = rig_figure(&r, (struct figure_key){.feature = FEATURE_TALK_S, .window_ms = DAY_MS}, r.subject->clock_ms);
+	assert_true(v.d == 2.0 * UINT32_MAX / 1000.0);
+	rig_release(&r);
 }
 
 /* ---- beside its own calls ---- */
@@ -477,6 +518,8 @@ int main(void)
 		cmocka_unit_test(figures_beyond_are_those_of_the_calls_after_one_edge),
 		cmocka_unit_test(bounds_hold_for_adversarial_streams),
 		cmocka_unit_test(figures_kept_with_each_call_equal_those_read_anew),
+		cmocka_unit_test(figures_kept_over_very_many_calls_equal_those_read_anew),
+		cmocka_unit_test(lifetime_counts_all_of_a_call_that_windows_cut_at_49_days),
 		cmocka_unit_test(received_calls_are_exact_up_to_64_and_within_5_percent_beyond),
 		cmocka_unit_test(received_calls_later_than_the_clock_do_not_count_yet),
 		cmocka_unit_test(received_calls_before_the_clock_count_however_many_came_after),
