@@ -18,13 +18,17 @@ static const char help[] =
 	"       ringfence number quarantine|release -c FILE [--note TEXT] [--by NAME] [--id ID] [--wait D] NUMBER\n"
 	"       ringfence number dossier -c FILE [--episode N] [--format json|html] [--out FILE] NUMBER\n"
 	"       ringfence number list -c FILE [--phase P | --finished] [--format table|csv|json]\n"
+	"       ringfence number may-call -c FILE NUMBER CALLED\n"
+	"       ringfence number contacts -c FILE NUMBER\n"
 	"\n"
 	"NUMBER is E.164, as in +15551230000.\n"
 	"\n"
 	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, its health "
 	"with reasons, as JSON\n"
 	"  dossier      the audit and documentation package of a number, or the case study of an episode, as JSON or as a page\n"
-	"  list         the numbers that are not active, or those of a phase; the episodes that ended (each with --help of its own)\n"
+	"  list         the numbers that are not active, or those of a phase; the episodes that ended\n"
+	"  may-call     may it call that number now, and if not why\n"
+	"  contacts     whom it knows (these four each with --help of its own)\n"
 	"  quarantine   puts the number to rest, whatever the rules say\n"
 	"  release      ends its quarantine: back to active\n"
 	"\n"
@@ -375,6 +379,10 @@ int verb_number(int argc, char **argv)
 		return verb_number_dossier(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "list") == 0)
 		return verb_number_list(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "may-call") == 0)
+		return verb_number_may_call(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "contacts") == 0)
+		return verb_number_contacts(argc - 1, argv + 1);
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);

@@ -17,6 +17,7 @@
 
 /* ---- a rule set ---- */
 
+struct contacts;
 struct rules; /* one generation: rules of all files, compiled */
 
 /* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
@@ -209,7 +210,8 @@ struct rules_view {
 	const struct event_flag
 		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
 	uint32_t open_flag_cnt;
-	struct slice account; /* as far as the record keeps it: borrowed from the state; absent: not known */
+	const struct contacts *contacts; /* rules/life.h; borrowed from the scratch */
+	struct slice account;            /* as far as the record keeps it: borrowed from the state; absent: not known */
 	bool has_history;
 	struct history_head history;
 	int64_t due_ms;

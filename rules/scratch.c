@@ -426,6 +426,7 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.open_alert_cnt = state_firing(t.state, s->names),
 		.open_flags = t.state->flags,
 		.open_flag_cnt = t.state->flag_cnt,
+		.contacts = &t.state->contacts,
 		.account = t.state->account,
 		.has_history = !history_head_plain(&t.state->history),
 		.history = t.state->history,
