@@ -87,7 +87,9 @@ const struct config_key settings_table[] = {
 	    .help = "Input that could not be used: original bytes, reason in headers."),
 
 	ROW("relay.called", ENUM, relay.called, "managed", .choices = "off|managed|all",
-	    .help = "Copies for the called number: its incoming calls. `managed`: of numbers that are managed (all, so far)."),
+	    .help = "Copies for the called number: its incoming calls. `managed`: of numbers that `managed` covers by list or prefix; of "
+		    "all, if it names "
+		    "accounts."),
 	ROW("relay.account", BOOL, relay.account, "true",
 	    .help = "Copies for the account of the calling number: its statistics as a cohort."),
 	ROW("relay.trunk", BOOL, relay.trunk, "true", .help = "Copies for the ingress trunk."),
