@@ -82,8 +82,6 @@ void history_again(struct turn *t, int64_t at_ms, const char *reason, struct sli
 
 /* ---- flag.c ---- */
 
-#define FLAG_OF_RULES "ringfence" /* the provider of flags that rules open */
-
 enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
 void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
 void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms);    /* of any rule: a flag of its name is closed */
