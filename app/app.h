@@ -16,6 +16,7 @@ int verb_state(int argc, char **argv);
 int verb_generate(int argc, char **argv);
 int verb_config(int argc, char **argv);
 int verb_calibrate(int argc, char **argv);
+int verb_disputes(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 
 /* "ringfence: <detail>" on standard error; returns the exit status of `e`. */

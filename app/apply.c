@@ -342,29 +342,15 @@ static struct event_flag flag_of(const struct command *c, int64_t time_ms)
 	return (struct event_flag){.provider = c->provider, .carrier = c->carrier, .label = c->label, .by = c->by, .since_ms = time_ms};
 }
 
-/* Flags have no timers, and opening or closing one says nothing: the state is all that changes. */
-static void keep_flags(struct shard *s, struct subject *sub, const struct rules_subject *rs)
+/* A turn before another of the same command: its record and timers are kept, what it said goes out with the next, in one order. */
+static void keep_turn(struct shard *s, struct subject *sub, const struct rules_subject *rs)
 {
 	histories_take(s, sub, rs);
-	if (rs->changed)
-		table_set_state(s->table, sub, rs->state, rs->state_len);
-}
-
-static enum rules_flagged open_flag(struct shard *s, struct subject *sub, const struct waiting_command *w)
-{
-	const struct event_flag flag = flag_of(&w->command, w->time_ms);
-	struct rules_subject rs = view_of(s, sub);
-	enum rules_flagged flagged = rules_on_flag(s->scratch, &rs, &flag);
-	keep_flags(s, sub, &rs);
-	return flagged;
-}
-
-static void run_clear(struct shard *s, struct subject *sub, const struct waiting_command *w)
-{
-	const struct event_flag match = flag_of(&w->command, w->time_ms);
-	struct rules_subject rs = view_of(s, sub);
-	rules_on_clear(s->scratch, &rs, &match);
-	keep_flags(s, sub, &rs);
+	if (!rs->changed)
+		return;
+	table_set_state(s->table, sub, rs->state, rs->state_len);
+	timers_set(&s->timers, subject_key(sub), sub->key_hash, rs->due_ms);
+	s->changed = true;
 }
 
 /* A flag opened or a complaint: counted, and the rules are asked, at the later of its time and the number's clock. */
@@ -383,7 +369,16 @@ static enum err run_flag(struct shard *s, struct subject *sub, const struct wait
 	return e ? e : facts_put(s, COPY_FLAG, subject_key(sub), NULL, w->command.account, w->time_ms, why);
 }
 
-static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
+/* Of a command that was applied; and what the cohorts are told. */
+static enum err end_command(struct shard *s, struct subject *sub, const struct rules_subject *rs, int64_t since_ms, struct err_text *why)
+{
+	begin_sequence(sub, since_ms);
+	after_rules(s, sub, rs);
+	return tell_cohorts(s, sub, NULL, why);
+}
+
+static enum err run_phase_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms,
+				  struct err_text *why)
 {
 	const struct command *c = &w->command;
 	struct rules_command rc = {.verb = c->verb == COMMAND_QUARANTINE ? RULES_QUARANTINE
@@ -394,34 +389,77 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 				   .called = number_pack(c->called),
 				   .remove = c->remove,
 				   .time_ms = w->time_ms};
-	enum rules_flagged flagged = c->verb == COMMAND_FLAG ? open_flag(s, sub, w) : FLAG_OPENED;
-	if (flagged == FLAG_NO_ROOM)
-		return refuse_command(
-			s, c, SLICE_LIT("the number has as many open flags as a record holds (32, with 2 KiB of text): clear some"), why);
-	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
-	s->meta.counts.commands++;
-	if (flagged == FLAG_KNOWN)
-		return ERR_OK;
-	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_COMPLAINT)
+	struct rules_subject rs = view_of(s, sub);
+	return rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc) ? end_command(s, sub, &rs, since_ms, why) : ERR_OK;
+}
+
+/* *refused: why it is a dead letter; absent: it was applied. */
+static enum err run_verb(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct slice *refused,
+			 struct err_text *why)
+{
+	const struct command *c = &w->command;
+	const struct event_flag flag = flag_of(c, w->time_ms);
+	struct figures *f = s->figures;
+	struct rules_subject rs = view_of(s, sub);
+	figures_reset(f, sub, w->time_ms);
+	set_outside(s, &rs);
+	switch (c->verb) {
+	case COMMAND_FLAG: {
+		enum rules_flagged flagged = rules_on_flag(s->scratch, s->rules, &rs, f, &flag, c->source, c->note);
+		if (flagged == FLAG_NO_ROOM)
+			*refused = SLICE_LIT("the number has as many open flags as a record holds (32, with 2 KiB of text): clear some");
+		else
+			keep_turn(s, sub, &rs);
+		return flagged != FLAG_OPENED ? ERR_OK : run_flag(s, sub, w, since_ms, why);
+	}
+	case COMMAND_COMPLAINT:
 		return run_flag(s, sub, w, since_ms, why);
-	if (c->verb == COMMAND_CLEAR) {
-		run_clear(s, sub, w);
+	case COMMAND_CLEAR:
+		rules_on_clear(s->scratch, s->rules, &rs, f, &flag, c->note);
+		return end_command(s, sub, &rs, since_ms, why);
+	case COMMAND_CHECK:
+		rules_on_check(s->scratch, s->rules, &rs, f, &(struct check_result){c->carrier, c->device, c->result, w->time_ms}, c->by);
+		return end_command(s, sub, &rs, since_ms, why);
+	case COMMAND_NOTE:
+		rules_on_note(s->scratch, s->rules, &rs, f, c->note, c->by, w->time_ms);
+		return end_command(s, sub, &rs, since_ms, why);
+	case COMMAND_DISPUTE_SENT:
+	case COMMAND_DISPUTE_REPLY:
+		*refused = rules_on_dispute(s->scratch, s->rules, &rs, f,
+					    &(struct rules_dispute){c->step, c->verb == COMMAND_DISPUTE_REPLY ? c->outcome : SLICE_NONE,
+								    c->note, c->by, w->time_ms});
+		return refused->p ? ERR_OK : end_command(s, sub, &rs, since_ms, why);
+	default:
+		return run_phase_command(s, sub, w, since_ms, why);
+	}
+}
+
+/* One that was refused leaves no trace in the record, so it may come again with the same id. */
+static enum err run_command(struct shard *s, struct subject *sub, const struct waiting_command *w, int64_t since_ms, struct err_text *why)
+{
+	const struct command *c = &w->command;
+	uint64_t id = hash64(c->id.p, c->id.len, 0);
+	struct slice refused = SLICE_NONE;
+	struct rules_subject rs = view_of(s, sub);
+	if (rules_command_seen(s->scratch, &rs, id)) {
+		s->meta.counts.commands_again++;
 		return ERR_OK;
 	}
-	struct rules_subject rs = view_of(s, sub);
-	figures_reset(s->figures, sub, w->time_ms);
-	set_outside(s, &rs);
-	if (!rules_on_command(s->scratch, s->rules, &rs, s->figures, &rc))
-		return ERR_OK;
+	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = c->id};
+	enum err e = run_verb(s, sub, w, since_ms, &refused, why);
+	if (e || refused.p)
+		return e ? e : refuse_command(s, c, refused, why);
+	s->meta.counts.commands++;
 	begin_sequence(sub, since_ms);
-	after_rules(s, sub, &rs);
-	return tell_cohorts(s, sub, NULL, why);
+	rs = view_of(s, sub);
+	rules_command_done(s->scratch, &rs, id);
+	keep_turn(s, sub, &rs);
+	return ERR_OK;
 }
 
 static bool is_supported(enum command_verb v)
 {
-	return v == COMMAND_QUARANTINE || v == COMMAND_RELEASE || v == COMMAND_FLAG || v == COMMAND_CLEAR || v == COMMAND_COMPLAINT ||
-	       v == COMMAND_CONTACT;
+	return v != COMMAND_FORGET;
 }
 
 /* The first waiting command. False: a record has to be loaded first. */

@@ -163,6 +163,54 @@ static void write_lifetime(struct json *j, const struct subject *s)
 	json_close(j, '}');
 }
 
+static void write_disputes(struct json *j, const struct disputes *d)
+{
+	if (d->cnt == 0)
+		return;
+	json_key(j, "disputes");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < d->cnt; i++) {
+		const struct dispute_step *s = &d->of[i];
+		json_open(j, '{');
+		json_key(j, "step");
+		json_text(j, s->id);
+		json_key(j, "state");
+		json_string(j, step_state_name(s->state));
+		json_key(j, "due");
+		json_time(j, step_over(s) ? TIME_NONE : s->due_ms);
+		json_key(j, "changed");
+		json_time(j, s->changed_ms);
+		json_key(j, "outcome");
+		json_string(j, step_outcome_name(s->outcome));
+		json_key(j, "round");
+		json_uint(j, s->round);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void write_checks(struct json *j, const struct checklist *c)
+{
+	if (c->cnt == 0)
+		return;
+	json_key(j, "checks");
+	json_open(j, '[');
+	for (uint32_t i = 0; i < c->cnt; i++) {
+		const struct check_result *r = &c->of[i];
+		json_open(j, '{');
+		json_key(j, "carrier");
+		json_text(j, r->carrier);
+		json_key(j, "device");
+		json_text(j, r->device.len ? r->device : SLICE_NONE);
+		json_key(j, "result");
+		json_text(j, r->result);
+		json_key(j, "time");
+		json_time(j, r->time_ms);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void write_view(struct json *j, const struct rules_view *v)
 {
 	json_key(j, "phase");
@@ -179,6 +227,8 @@ static void write_view(struct json *j, const struct rules_view *v)
 	for (uint32_t i = 0; i < v->open_alert_cnt; i++)
 		json_text(j, v->open_alerts[i]);
 	json_close(j, ']');
+	write_disputes(j, v->disputes);
+	write_checks(j, v->checks);
 }
 
 enum err dump_subject_open(struct dump *d, const struct subject *s, struct buf *out, struct err_text *why)

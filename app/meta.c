@@ -3,7 +3,8 @@
 
 #include "base/hash.h"
 
-#define META_VERSION 3 /* 1 knew no limits; 2 knew no hashes of records in Redis (store.h): such a program must not write here any more */
+#define META_VERSION \
+	4 /* 1 knew no limits; 2 knew no hashes of records in Redis (store.h): such a program must not write here any more; 3 knew no commands_again */
 
 void meta_encode(const struct meta *m, const struct relay_marks *marks, struct buf *out)
 {
@@ -65,7 +66,9 @@ enum err meta_decode(struct slice bytes, struct meta *out, struct relay_marks *m
 	out->backfill = reader_u8(&r);
 	out->command_ms = reader_zigzag(&r);
 	out->outbox_next = reader_varint(&r);
-#define X(name, text) out->counts.name = reader_varint(&r);
+#define X(name, text)                                                         \
+	if (version >= 4 || &out->counts.name != &out->counts.commands_again) \
+		out->counts.name = reader_varint(&r);
 	META_COUNTS(X)
 #undef X
 	if (version >= 2)

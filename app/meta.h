@@ -30,7 +30,8 @@
 	X(copies_again, "copies that came again and changed nothing")                       \
 	X(misrouted, "CDRs in another partition than their calling number's")               \
 	X(commands, "commands applied")                                                     \
-	X(events, "events said")
+	X(events, "events said")                                                            \
+	X(commands_again, "commands that came again and changed nothing")
 
 struct meta_counts {
 #define X(name, text) uint64_t name;

@@ -5,5 +5,7 @@
 
 int verb_number_dossier(int argc, char **argv);
 int verb_number_list(int argc, char **argv);
+int verb_number_may_call(int argc, char **argv);
+int verb_number_contacts(int argc, char **argv);
 
 #endif

@@ -34,7 +34,7 @@ static void plan_record(struct shard *s, uint32_t i)
 	p->copy_cnt = p->touch_cnt = 0;
 	if (c->reason != REASON_OK || (!counts && c->use != CDR_WITHHELD))
 		return;
-	p->copy_cnt = relay_copies(s->pipe->settings, c, &s->arena, p->copies);
+	p->copy_cnt = relay_copies(s->pipe->settings, s->rules, c, &s->arena, p->copies);
 	for (uint32_t k = 0; k < p->copy_cnt && own_facts; k++)
 		if (is_cohort(&p->copies[k])) {
 			p->facts = p->copies[k].facts;

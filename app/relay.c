@@ -62,11 +62,21 @@ bool relay_any(const struct settings *set)
 }
 
 /* A CDR makes at most one copy of a kind: the kind is its ordinal, whichever kinds are on. */
-uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX])
+/* `managed`: where accounts say who is, it is not known of a called number, and it gets its copies. */
+static bool wants_called(const struct settings *set, const struct rules *rules, struct slice called)
+{
+	const struct policies *p = &set->policies;
+	if (!called.len || set->relay.called == RELAY_CALLED_OFF)
+		return false;
+	return set->relay.called == RELAY_CALLED_ALL || p->managed.accounts.n || policy_manages(p, rules, called, SLICE_NONE);
+}
+
+uint32_t relay_copies(const struct settings *set, const struct rules *rules, const struct cdr *c, struct arena *a,
+		      struct copy out[RELAY_COPIES_MAX])
 {
 	uint32_t n = 0;
 	bool counts = c->use == CDR_COUNT;
-	if (set->relay.called != RELAY_CALLED_OFF && c->called_number.len)
+	if (wants_called(set, rules, c->called_number))
 		add(out, &n, COPY_CALLED, c->called_number, c, counts ? c->caller_hash : 0);
 	if (set->relay.block && c->called_number.len)
 		add(out, &n, COPY_CALLED_BLOCK, relay_block_key(c->called_number, a), c, counts ? c->caller_hash : 0);

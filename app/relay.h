@@ -56,7 +56,8 @@ struct copy {
 
 bool relay_any(const struct settings *set); /* some kind of copy is on */
 /* The copies that a usable CDR makes under these settings; keys live in `a`. Withheld callers only make CALLED ones. Returns how many. */
-uint32_t relay_copies(const struct settings *set, const struct cdr *c, struct arena *a, struct copy out[RELAY_COPIES_MAX]);
+uint32_t relay_copies(const struct settings *set, const struct rules *rules, const struct cdr *c, struct arena *a,
+		      struct copy out[RELAY_COPIES_MAX]);           /* `rules`: for the lists that `managed` names; NULL: these are empty */
 struct slice relay_block_key(struct slice number, struct arena *a); /* "block:+15551230"; absent if the number is too short */
 struct slice relay_account_key(struct slice tenant, struct slice account, struct arena *a);
 struct slice relay_trunk_key(struct slice trunk, struct arena *a);

@@ -31,13 +31,16 @@ static uint64_t file_stamp(const char *path, uint64_t seed)
 
 static uint32_t file_cnt(const struct settings *set)
 {
-	return set->rule_files.n + set->rule_lists.n;
+	return set->rule_files.n + set->rule_lists.n + (set->disputes_file[0] != 0);
 }
 
-/* Rule files, then lists. */
+/* Rule files, then lists, then the table of providers. */
 static const char *file_path(const struct settings *set, uint32_t i)
 {
-	return i < set->rule_files.n ? set->rule_files.v[i] : set->rule_lists.v[i - set->rule_files.n].value;
+	if (i < set->rule_files.n)
+		return set->rule_files.v[i];
+	i -= set->rule_files.n;
+	return i < set->rule_lists.n ? set->rule_lists.v[i].value : set->disputes_file;
 }
 
 static uint64_t stamp(const struct settings *set)

@@ -342,7 +342,7 @@ static const struct test_key command_keys[] = {
 	{"at", read_command_at}, {"every", read_command_every}, {"count", read_command_count}, {"command", read_command_word},
 	/* fields of a command as they are */
 	{"number", read_command_field}, {"account", read_command_field}, {"by", read_command_field}, {"provider", read_command_field},
-	{"carrier", read_command_field}, {"label", read_command_field}, {"note", read_command_field},
+	{"carrier", read_command_field}, {"label", read_command_field}, {"note", read_command_field}, {"source", read_command_field}, {"device", read_command_field}, {"result", read_command_field}, {"step", read_command_field}, {"outcome", read_command_field}, {"called", read_command_field},
 };
 /* clang-format on */
 

@@ -87,7 +87,9 @@ const struct config_key settings_table[] = {
 	    .help = "Input that could not be used: original bytes, reason in headers."),
 
 	ROW("relay.called", ENUM, relay.called, "managed", .choices = "off|managed|all",
-	    .help = "Copies for the called number: its incoming calls. `managed`: of numbers that are managed (all, so far)."),
+	    .help = "Copies for the called number: its incoming calls. `managed`: of numbers that `managed` covers by list or prefix; of "
+		    "all, if it names "
+		    "accounts."),
 	ROW("relay.account", BOOL, relay.account, "true",
 	    .help = "Copies for the account of the calling number: its statistics as a cohort."),
 	ROW("relay.trunk", BOOL, relay.trunk, "true", .help = "Copies for the ingress trunk."),
@@ -126,6 +128,11 @@ const struct config_key settings_table[] = {
 	ROW("rules.lists", PATH_PAIRS, rule_lists, "",
 	    .help = "Lists that rules may name, as `name: file`: one number (`+15551230000`), `account:NAME` or other text a line, `#` for "
 		    "comments. Read "
+		    "with the rules, and again with them."),
+
+	ROW("disputes.file", PATH, disputes_file, "",
+	    .help = "Providers with whom labels are disputed, and what a flag leads to. Empty: the table that is built in "
+		    "(`rules/providers.yaml`). Read "
 		    "with the rules, and again with them."),
 
 	ROW("profiles", PATH_PAIRS, profiles, "",
@@ -374,28 +381,34 @@ enum err settings_rules(const struct settings *set, const char *const *paths, si
 	struct rules_list_file *lists = mem_alloc((cnt + 1) * sizeof *lists);
 	for (uint32_t i = 0; i < cnt; i++)
 		lists[i] = (struct rules_list_file){set->rule_lists.v[i].key, set->rule_lists.v[i].value};
-	const struct rules_files f = {.paths = paths, .cnt = n, .lists = lists, .list_cnt = cnt};
+	const struct rules_files f = {
+		.paths = paths, .cnt = n, .lists = lists, .list_cnt = cnt, .disputes = set->disputes_file[0] ? set->disputes_file : NULL};
 	enum err e = rules_load_files(&f, out, problems);
 	free(lists);
 	return e;
 }
 
-/* Each is read once before rules_load does: that one knows nothing of the configuration that names them. */
+/* Whether a file that the configuration names can be read; if not, that is a problem there: rules_load knows nothing of the configuration. */
+static bool can_read(const struct settings *s, const char *key, const char *path, struct buf *problems)
+{
+	struct arena a;
+	struct slice text;
+	struct err_text why;
+	arena_init(&a, 64 << 10);
+	enum err e = file_read(path, YAML_MAX_BYTES, &a, &text, &why);
+	if (e)
+		config_problem(s->file, key, problems, "%s", why.text);
+	arena_release(&a);
+	return e == ERR_OK;
+}
+
 enum err settings_load_rules(const struct settings *s, struct rules **out, struct buf *problems)
 {
-	enum err e = ERR_OK;
+	bool ok = !s->disputes_file[0] || can_read(s, "disputes.file", s->disputes_file, problems);
 	for (uint32_t i = 0; i < s->rule_files.n; i++) {
-		struct arena a;
-		struct slice text;
-		struct err_text why;
 		char key[40];
-		arena_init(&a, 64 << 10);
 		snprintf(key, sizeof key, "rules.files[%u]", i);
-		if (file_read(s->rule_files.v[i], YAML_MAX_BYTES, &a, &text, &why)) {
-			config_problem(s->file, key, problems, "%s", why.text);
-			e = ERR_CONFIG;
-		}
-		arena_release(&a);
+		ok = can_read(s, key, s->rule_files.v[i], problems) && ok;
 	}
-	return e ? e : settings_rules(s, s->rule_files.v, s->rule_files.n, out, problems);
+	return ok ? settings_rules(s, s->rule_files.v, s->rule_files.n, out, problems) : ERR_CONFIG;
 }

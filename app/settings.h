@@ -37,7 +37,8 @@ struct settings {
 	struct config_pairs rule_lists; /* names and paths */
 	struct config_pairs profiles;   /* accounts and paths of their business profiles */
 	bool rules_watch;
-	struct policy policy; /* the policy `default` */
+	const char *disputes_file; /* "": the table that is built in */
+	struct policy policy;      /* the policy `default` */
 	struct {
 		struct config_list named, assigned, contacts; /* as written: struct policy_keys, policy_assign_keys, policy_contact_keys */
 		struct config_strings aging_steps, managed_numbers, managed_prefixes, managed_accounts, emergency, test_numbers;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `number`: read one number; put a command about it on the control topic. */
 #include "app/app.h"
+#include "app/control_put.h"
 #include "app/dump.h"
 #include "app/number_verbs.h"
 #include "app/peek.h"
@@ -9,35 +10,45 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 static const char help[] =
 	"usage: ringfence number show -c FILE NUMBER\n"
-	"       ringfence number quarantine|release -c FILE [--note TEXT] [--by NAME] [--id ID] [--wait D] NUMBER\n"
 	"       ringfence number dossier -c FILE [--episode N] [--format json|html] [--out FILE] NUMBER\n"
 	"       ringfence number list -c FILE [--phase P | --finished] [--format table|csv|json]\n"
+	"       ringfence number may-call -c FILE NUMBER CALLED\n"
+	"       ringfence number contacts -c FILE NUMBER\n"
+	"       ringfence number COMMAND -c FILE [--note TEXT] [--by NAME] [--id ID] [--wait D] [what it needs] NUMBER\n"
 	"\n"
 	"NUMBER is E.164, as in +15551230000.\n"
 	"\n"
-	"  show         the number as stored: lifetime, phase, open flags and alerts, its figures over 1h, 24h, 7d and 31d, its health "
-	"with reasons, as JSON\n"
+	"  show         the number as stored: lifetime, phase, open flags and alerts, dispute steps, test calls, its figures over 1h, 24h, "
+	"7d and\n"
+	"               31d, its health with reasons, as JSON\n"
 	"  dossier      the audit and documentation package of a number, or the case study of an episode, as JSON or as a page\n"
-	"  list         the numbers that are not active, or those of a phase; the episodes that ended (each with --help of its own)\n"
+	"  list         the numbers that are not active, or those of a phase; the episodes that ended\n"
+	"  may-call     may it call that number now, and if not why\n"
+	"  contacts     whom it knows (these four each with --help of its own)\n"
+	"\n"
+	"commands:\n"
 	"  quarantine   puts the number to rest, whatever the rules say\n"
 	"  release      ends its quarantine: back to active\n"
+	"  flag         opens a flag: --provider, --carrier, --label, --source\n"
+	"  clear        closes the flags that match --provider, --carrier, --label; what is left out matches any\n"
+	"  complaint    counts a complaint: --provider\n"
+	"  check        keeps the result of a test call: --carrier, --device, --result\n"
+	"  note         puts --note into its history\n"
 	"\n"
-	"  --note TEXT  why; becomes the detail of the transition\n"
+	"  --note TEXT  why; becomes the detail of the transition, and stands in the history\n"
 	"  --by NAME    who (default: the user's name)\n"
-	"  --id ID      of the command: the same id gives the same event ids (default: random)\n"
+	"  --id ID      of the command: the same id gives the same event ids, and is applied once (default: random)\n"
 	"  --wait D     how long to wait until it is applied (default 10s); after that it is said to be queued, and how far its shard is\n"
 	"\n"
-	"example: ringfence number release -c ringfence.yaml --note 'a false alarm: the clinic recalls its patients' +15551230000\n";
+	"example: ringfence number release -c ringfence.yaml --note 'a false alarm: the clinic recalls its patients' +15551230000\n"
+	"example: ringfence number flag -c ringfence.yaml --provider Hiya --carrier 'AT&T' --label 'Spam Risk' +15551230000\n";
 
 struct options {
-	const char *config, *note, *by, *id, *number;
-	int64_t wait_ms;
+	const char *config, *number;
+	struct control_command command;
 };
 
 /* ---- show ---- */
@@ -179,175 +190,22 @@ static enum err show(const struct peek *r, const struct options *o, struct err_t
 	return e;
 }
 
-/* ---- commands ---- */
-
-static void write_command(const struct options *o, const char *command, struct buf *out)
-{
-	struct json j;
-	char id[33];
-	uint64_t random[2] = {0};
-	json_init_buf(&j, out);
-	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-		random[0] = (uint64_t)mono_now().ns;
-	snprintf(id, sizeof id, "%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
-	json_open(&j, '{');
-	json_key(&j, "id");
-	json_string(&j, o->id ? o->id : id);
-	json_key(&j, "time");
-	json_time(&j, wall_now().ms);
-	json_key(&j, "command");
-	json_string(&j, command);
-	json_key(&j, "number");
-	json_string(&j, o->number);
-	json_key(&j, "by");
-	json_string(&j, o->by ? o->by : "cli");
-	if (o->note) {
-		json_key(&j, "note");
-		json_string(&j, o->note);
-	}
-	json_close(&j, '}');
-}
-
-struct report {
-	bool done;
-	rd_kafka_resp_err_t err;
-	int64_t offset;
-};
-
-static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
-{
-	struct report *report = opaque;
-	(void)rk;
-	report->done = true;
-	report->err = m->err;
-	report->offset = m->offset;
-}
-
-static enum err produce(rd_kafka_t *rk, const struct settings *set, const struct options *o, struct slice text, struct report *report,
-			int32_t *partition, struct err_text *why)
-{
-	int32_t partitions = 0;
-	enum err e = kafka_partition_count(rk, set->topics.control, 10000, &partitions, why);
-	if (e)
-		return e;
-	if (partitions == 0)
-		return err_set(why, ERR_CONFIG, "the topic %s does not exist at %s: it is made when `ringfence run` starts",
-			       set->topics.control, set->kafka.brokers);
-	*partition = partition_of((enum partitioner)set->partitioner, slice_of(o->number), partitions);
-	rd_kafka_resp_err_t code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(set->topics.control), RD_KAFKA_V_PARTITION(*partition),
-						     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(o->number, strlen(o->number)),
-						     RD_KAFKA_V_VALUE((void *)(uintptr_t)text.p, text.len), RD_KAFKA_V_END);
-	for (int i = 0; i < 300 && !code && !report->done; i++)
-		rd_kafka_poll(rk, 100);
-	if (!code && !report->done)
-		code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	code = code ? code : report->err;
-	return code ? err_set(why, ERR_AWAY, "the command was not put on %s: %s", set->topics.control, rd_kafka_err2str(code)) : ERR_OK;
-}
-
-static enum err put(const struct settings *set, const struct options *o, const char *command, struct report *report, int32_t *partition,
-		    struct err_text *why)
-{
-	rd_kafka_conf_t *conf;
-	struct buf text = {0};
-	char detail[512];
-	enum err e = kafka_conf_producer(&set->kafka, "cli", &conf, why);
-	if (e)
-		return e;
-	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-	rd_kafka_conf_set_opaque(conf, report);
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, detail, sizeof detail);
-	if (!rk) {
-		rd_kafka_conf_destroy(conf);
-		return err_set(why, ERR_CONFIG, "kafka: %s", detail);
-	}
-	write_command(o, command, &text);
-	e = produce(rk, set, o, buf_slice(&text), report, partition, why);
-	rd_kafka_destroy(rk);
-	buf_release(&text);
-	return e;
-}
-
-/* What the state said last about the shard of a command. */
-struct progress {
-	enum err e; /* `why` says why it cannot be told */
-	struct err_text why;
-	bool found; /* the shard has state */
-	int64_t control_next, clock_ms;
-};
-
-/* Looks until the shard's stored position has passed the command, at least once. False: not within the time. */
-static bool applied(const struct peek *r, int32_t partition, int64_t offset, int64_t wait_ms, struct progress *p)
-{
-	struct mono_time from = mono_now();
-	struct store_shard *h = NULL;
-	struct meta m;
-	*p = (struct progress){0};
-	p->e = peek_shard(r, partition, &h, &p->why);
-	while (!p->e) {
-		p->e = peek_meta(r, h, &m, &p->found, &p->why);
-		p->found = p->found && !p->e;
-		p->control_next = p->found ? m.control_next : TIME_NONE;
-		p->clock_ms = p->found ? m.clock_ms : TIME_NONE;
-		if (p->control_next > offset || mono_seconds_since(from) * 1000 >= (double)wait_ms)
-			break;
-		struct timespec ts = {.tv_nsec = 50000000};
-		nanosleep(&ts, NULL);
-	}
-	if (h)
-		r->ops->shard_close(h);
-	return !p->e && p->control_next > offset;
-}
-
-/* "the shard's event clock stands at 2026-01-31T10:00:00.000Z, 2h5m behind the wall time" */
-static void print_clock(int64_t clock_ms)
-{
-	char at[TIME_TEXT_BYTES], behind[TIME_TEXT_BYTES];
-	int64_t ms = wall_now().ms - clock_ms;
-	if (clock_ms == TIME_NONE)
-		printf("the shard has read no CDR yet");
-	else if (ms < SECOND_MS)
-		printf("the shard's event clock is up to date");
-	else
-		printf("the shard's event clock stands at %s, %s behind the wall time", time_format(clock_ms, at),
-		       duration_format(ms - ms % SECOND_MS, behind));
-}
-
-/* It is in the topic and will be applied: how far away that is, and what may be in the way. */
-static void print_queued(const struct progress *p, int64_t offset)
-{
-	if (p->e) {
-		printf("  how far its shard is cannot be read: %s\n", p->why.text);
-	} else if (!p->found || p->control_next == TIME_NONE) {
-		printf("  no `ringfence run` has taken its shard yet: it is applied once one has\n");
-	} else {
-		long long before = (long long)(offset - p->control_next);
-		if (before <= 0)
-			printf("  it is the next command; ");
-		else
-			printf("  %lld command%s before it; ", before, before == 1 ? " is" : "s are");
-		print_clock(p->clock_ms);
-		printf("\n  is `ringfence run` running? A command is applied once the CDRs up to its time are, or all that there are\n");
-	}
-}
-
-static enum err command(const struct peek *r, const struct options *o, const char *name, struct err_text *why)
-{
-	struct report report = {0};
-	struct progress p;
-	int32_t partition = 0;
-	enum err e = put(&r->set, o, name, &report, &partition, why);
-	if (e)
-		return e;
-	bool done = applied(r, partition, report.offset, o->wait_ms, &p);
-	printf("%s %s: %s (%s:%d, offset %lld)\n", name, o->number, done ? "applied" : "queued, not applied yet", r->set.topics.control,
-	       partition, (long long)report.offset);
-	if (!done)
-		print_queued(&p, report.offset);
-	return ERR_OK;
-}
-
 /* ---- the verb ---- */
+
+/* The options that become fields of a command, and which commands take them. */
+static const struct taken {
+	const char *option, *commands;
+} taken[] = {
+	{"note", " quarantine release flag clear complaint check note "},
+	{"provider", " flag clear complaint "},
+	{"carrier", " flag clear check "},
+	{"label", " flag clear "},
+	{"source", " flag "},
+	{"device", " check "},
+	{"result", " check "},
+};
+#define TAKEN (sizeof taken / sizeof taken[0])
+static const char *const commands[] = {"quarantine", "release", "flag", "clear", "complaint", "check", "note"};
 
 static int run(const struct options *o, const char *what)
 {
@@ -355,49 +213,99 @@ static int run(const struct options *o, const char *what)
 	struct err_text why;
 	enum err e = peek_open(o->config, &r, &why);
 	if (!e)
-		e = strcmp(what, "show") == 0 ? show(&r, o, &why) : command(&r, o, what, &why);
+		e = strcmp(what, "show") == 0 ? show(&r, o, &why) : control_put(&r, &o->command, &why);
 	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }
 
-int verb_number(int argc, char **argv)
+/* 0: go on; else the exit status, less one. */
+static int read_options(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"note", required_argument, NULL, 'n'},
+	static const struct option options[] = {{"note", required_argument, NULL, 0},
+						{"provider", required_argument, NULL, 1},
+						{"carrier", required_argument, NULL, 2},
+						{"label", required_argument, NULL, 3},
+						{"source", required_argument, NULL, 4},
+						{"device", required_argument, NULL, 5},
+						{"result", required_argument, NULL, 6},
+						{"config", required_argument, NULL, 'c'},
 						{"by", required_argument, NULL, 'b'},
 						{"id", required_argument, NULL, 'i'},
 						{"wait", required_argument, NULL, 'w'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
-	struct options o = {.by = getenv("USER"), .wait_ms = 10 * SECOND_MS};
+	struct control_command *c = &o->command;
 	int option;
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return 1;
+		}
+		if (option == '?')
+			return 1 + verb_usage("number", "an option is not known or lacks its value");
+		if (option == 'w' && strcmp(optarg, "0s") != 0 && !duration_parse(slice_of(optarg), &c->wait_ms))
+			return 1 + verb_usage("number", "--wait %s is not a duration, as in 10s", optarg);
+		if (option == 'w' && strcmp(optarg, "0s") == 0)
+			c->wait_ms = 0;
+		o->config = option == 'c' ? optarg : o->config;
+		c->by = option == 'b' ? optarg : c->by;
+		c->id = option == 'i' ? optarg : c->id;
+		if (option >= 0 && option < (int)TAKEN)
+			c->fields[option].value = optarg;
+	}
+	return 0;
+}
+
+/* NULL: the command may have what it was given. */
+static const char *not_taken(const struct options *o, const char *what)
+{
+	char word[32];
+	snprintf(word, sizeof word, " %s ", what);
+	for (size_t i = 0; i < TAKEN; i++)
+		if (o->command.fields[i].value && !strstr(taken[i].commands, word))
+			return taken[i].option;
+	return NULL;
+}
+
+static bool is_command(const char *what)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(what, commands[i]) == 0)
+			return true;
+	return false;
+}
+
+int verb_number(int argc, char **argv)
+{
 	if (argc > 1 && strcmp(argv[1], "dossier") == 0)
 		return verb_number_dossier(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "list") == 0)
 		return verb_number_list(argc - 1, argv + 1);
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (option == '?')
-			return verb_usage("number", "an option is not known or lacks its value");
-		if (option == 'w' && strcmp(optarg, "0s") != 0 && !duration_parse(slice_of(optarg), &o.wait_ms))
-			return verb_usage("number", "--wait %s is not a duration, as in 10s", optarg);
-		if (option == 'w' && strcmp(optarg, "0s") == 0)
-			o.wait_ms = 0;
-		o.config = option == 'c' ? optarg : o.config;
-		o.note = option == 'n' ? optarg : o.note;
-		o.by = option == 'b' ? optarg : o.by;
-		o.id = option == 'i' ? optarg : o.id;
-	}
-	const char *what = optind < argc ? argv[optind] : "";
-	o.number = optind + 1 < argc ? argv[optind + 1] : "";
-	if (strcmp(what, "show") != 0 && strcmp(what, "quarantine") != 0 && strcmp(what, "release") != 0)
-		return verb_usage("number", "say what: show, dossier, list, quarantine or release");
+	if (argc > 1 && strcmp(argv[1], "may-call") == 0)
+		return verb_number_may_call(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "contacts") == 0)
+		return verb_number_contacts(argc - 1, argv + 1);
+	struct options o = {.command = {.by = getenv("USER"), .wait_ms = 10 * SECOND_MS, .field_cnt = TAKEN}};
+	for (size_t i = 0; i < TAKEN; i++)
+		o.command.fields[i].name = taken[i].option;
+	int done = read_options(argc, argv, &o);
+	if (done)
+		return done - 1;
+	const char *what = optind < argc ? argv[optind] : "", *odd = NULL;
+	o.number = o.command.number = optind + 1 < argc ? argv[optind + 1] : "";
+	o.command.command = what;
+	if (strcmp(what, "show") != 0 && !is_command(what))
+		return verb_usage(
+			"number",
+			"say what: show, dossier, list, may-call, contacts, quarantine, release, flag, clear, complaint, check or note");
 	if (!o.config)
 		return verb_usage("number", "-c FILE is missing");
 	if (!e164_valid(slice_of(o.number)))
 		return verb_usage("number", "'%s' is not a number in E.164, as in +15551230000", o.number);
+	if ((odd = not_taken(&o, what)))
+		return verb_usage("number", "number %s takes no --%s", what, odd);
+	struct err_text why;
+	if (is_command(what) && control_check(&o.command, &why))
+		return verb_usage("number", "%s", why.text);
 	return run(&o, what);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands: few, so cJSON does it. Strict in what they need, tolerant of fields they do not know. */
+/* Commands: few, so cJSON does it. Strict in what they need, tolerant of fields they do not know. What is taken here is what
+ * schemas/command.schema.json takes (tests/unit/ingest/test_command_schema.c), but for lengths, which are bytes here and characters there. */
 #include "base/file.h"
 #include "base/utf8.h"
 #include "ingest/ingest.h"
 #include "schemas/event.h"
 
 #include <cjson/cJSON.h>
+#include <stddef.h>
 
 #define COMMAND_AHEAD_MS (5 * MINUTE_MS)
 
@@ -58,11 +60,15 @@ static void read_verb(const cJSON *o, struct command *c, struct arena *a)
 	refuse(c, a, "'command' is missing or not known");
 }
 
-/* {"remove": true}; any value but false and null says yes. */
-static bool flag_of(const cJSON *o, const char *name)
+/* {"remove": true} */
+static bool flag_of(const cJSON *o, const char *name, struct command *c, struct arena *a)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
-	return v && !cJSON_IsNull(v) && !cJSON_IsFalse(v);
+	if (v && !cJSON_IsNull(v) && !cJSON_IsBool(v)) {
+		c->reason = c->reason ? c->reason : REASON_BAD_COMMAND;
+		c->why = arena_printf(a, "'%s' must be true or false", name);
+	}
+	return cJSON_IsTrue(v);
 }
 
 /* Nothing but blanks. */
@@ -79,21 +85,50 @@ static bool has_escaped_nul(struct slice s)
 	return memmem(s.p, s.len, "\\u0000", 6) != NULL;
 }
 
-/* What a record keeps of a flag is bounded. */
-static void check_flag(struct command *c, struct arena *a)
+/* What a verb needs of its texts: what a record keeps is bounded. */
+struct need {
+	enum command_verb verb;
+	const char *name;
+	size_t at; /* in struct command */
+	uint32_t least, most;
+};
+
+#define FIELD(verb, name, least, most)                                             \
+	{                                                                          \
+		COMMAND_##verb, #name, offsetof(struct command, name), least, most \
+	}
+#define CHECK_BYTES 40
+
+static const struct need needs[] = {
+	FIELD(FLAG, provider, 0, FLAG_PROVIDER_MAX),
+	FIELD(FLAG, carrier, 0, FLAG_CARRIER_MAX),
+	FIELD(FLAG, label, 0, FLAG_LABEL_MAX),
+	FIELD(FLAG, by, 0, FLAG_BY_MAX),
+	FIELD(CLEAR, provider, 0, FLAG_PROVIDER_MAX),
+	FIELD(CLEAR, carrier, 0, FLAG_CARRIER_MAX),
+	FIELD(CLEAR, label, 0, FLAG_LABEL_MAX),
+	FIELD(NOTE, note, 1, 4096),
+	FIELD(CHECK, carrier, 1, CHECK_BYTES),
+	FIELD(CHECK, device, 0, CHECK_BYTES),
+	FIELD(CHECK, result, 1, 2 * CHECK_BYTES),
+	FIELD(DISPUTE_SENT, step, 1, 64),
+	FIELD(DISPUTE_REPLY, step, 1, 64),
+	FIELD(DISPUTE_REPLY, outcome, 1, 64),
+};
+
+static void check_needs(struct command *c, struct arena *a)
 {
-	const struct {
-		const char *name;
-		uint32_t len, max;
-	} texts[] = {{"provider", c->provider.len, FLAG_PROVIDER_MAX},
-		     {"carrier", c->carrier.len, FLAG_CARRIER_MAX},
-		     {"label", c->label.len, FLAG_LABEL_MAX},
-		     {"by", c->verb == COMMAND_FLAG ? c->by.len : 0, FLAG_BY_MAX}};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts && c->reason == REASON_OK; i++)
-		if (texts[i].len > texts[i].max) {
-			c->reason = REASON_BAD_COMMAND;
-			c->why = arena_printf(a, "'%s' of a flag must be a text of at most %u bytes", texts[i].name, texts[i].max);
-		}
+	for (size_t i = 0; i < sizeof needs / sizeof needs[0] && c->reason == REASON_OK; i++) {
+		const struct need *n = &needs[i];
+		const struct slice *text = (const struct slice *)((const char *)c + n->at);
+		if (n->verb != c->verb || (text->len >= n->least && text->len <= n->most))
+			continue;
+		c->reason = REASON_BAD_COMMAND;
+		c->why = text->len > n->most ? arena_printf(a, "'%s' of this command must be a text of at most %u bytes", n->name, n->most)
+					     : arena_printf(a, "'%s' is missing: this command needs it", n->name);
+	}
+	if (c->verb == COMMAND_CONTACT && !e164_valid(c->called))
+		refuse(c, a, "'called' is missing or not E.164: 'contact' needs it");
 }
 
 static void read_fields(const cJSON *o, struct command *c, struct arena *a)
@@ -113,17 +148,18 @@ static void read_fields(const cJSON *o, struct command *c, struct arena *a)
 	c->provider = text_of(o, "provider", c, a);
 	c->carrier = text_of(o, "carrier", c, a);
 	c->label = text_of(o, "label", c, a);
+	c->source = text_of(o, "source", c, a);
 	c->note = text_of(o, "note", c, a);
 	c->called = text_of(o, "called", c, a);
 	c->device = text_of(o, "device", c, a);
 	c->result = text_of(o, "result", c, a);
 	c->step = text_of(o, "step", c, a);
 	c->outcome = text_of(o, "outcome", c, a);
-	c->remove = flag_of(o, "remove");
-	if (c->verb == COMMAND_CONTACT && c->remove == flag_of(o, "add"))
+	bool add = flag_of(o, "add", c, a);
+	c->remove = flag_of(o, "remove", c, a);
+	if (c->verb == COMMAND_CONTACT && c->remove == add)
 		refuse(c, a, "'contact' needs either 'add' or 'remove'");
-	if (c->verb == COMMAND_FLAG || c->verb == COMMAND_CLEAR)
-		check_flag(c, a);
+	check_needs(c, a);
 }
 
 void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *c)

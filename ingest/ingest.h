@@ -81,13 +81,13 @@ struct command {
 	enum command_verb verb;
 	struct slice id, number, account, by;
 	int64_t time_ms;
-	struct slice provider, carrier, label, note, called, device, result, step, outcome;
+	struct slice provider, carrier, label, source, note, called, device, result, step, outcome;
 	bool remove; /* contact: remove in place of add */
 	struct slice payload;
 	int64_t offset, produced_ms;
 };
 
-/* Strings are copied into `a`. A command without an id, time, known verb or valid number or account has reason BAD_COMMAND, no payload at all
+/* Strings are copied into `a`. A command that does not hold to schemas/command.schema.json has reason BAD_COMMAND, no payload at all
  * (p == NULL) NO_VALUE. With `produced_ms` given (not TIME_NONE), a time more than 5 min after it is IN_FUTURE. */
 void decode_command(struct slice payload, int64_t produced_ms, struct arena *a, struct command *out);
 

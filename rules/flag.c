@@ -5,20 +5,47 @@
  * that comes twice acts once. A rule's flag has the provider "ringfence" and the rule's name as label: it is opened when the alert is raised and
  * closed when the alert is resolved; what a command clears before that stays closed until the alert is raised anew.
  *
- * PLACES. Policy and dispute steps by flag, the checklist of test calls, and the gate at the end of moderate come with a later part. */
+ * What a flag by command leads to stands in the table of flags (providers.h): dispute steps, perhaps a quarantine. Rules' flags open no steps: there is
+ * nobody outside to dispute them with. */
 #include "rules/turn.h"
 
 #define RULE_BY "rule"
 
 _Static_assert(RULE_NAME_MAX <= FLAG_LABEL_MAX, "a rule's name is the label of its flag");
 
-enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag)
+/* "Hiya, AT&T: Spam Risk" */
+static struct slice flag_text(struct turn *t, const struct event_flag *f)
 {
+	return arena_printf(&t->s->arena, SLICE_FMT "%s" SLICE_FMT "%s" SLICE_FMT, SLICE_ARG(f->provider),
+			    f->provider.len && f->carrier.len ? ", " : "", SLICE_ARG(f->carrier), f->label.len ? ": " : "",
+			    SLICE_ARG(f->label));
+}
+
+static void act_on_flag(struct turn *t, const struct event_flag *flag)
+{
+	struct flag_answer answer = {FLAG_POLICY_RECORD, 0};
+	if (t->providers)
+		answer = providers_on_flag(t->providers, flag);
+	t->flagged = true;
+	t->flag_steps = answer.steps;
+	t->by_flag = answer.policy == FLAG_POLICY_QUARANTINE;
+	if (t->by_flag)
+		(void)phase_on_quarantine(t, flag_text(t, flag));
+}
+
+enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag, struct slice source, struct slice note)
+{
+	uint32_t before = t->state->flag_cnt;
 	if (!state_flag_open(t->state, flag))
 		return FLAG_NO_ROOM;
-	if (!t->state->changed)
+	if (t->state->flag_cnt == before)
 		return FLAG_KNOWN;
-	history_flag(t, true, flag, flag->by, SLICE_NONE, flag->since_ms);
+	history_add(t,
+		    &(struct history_entry){.time_ms = flag->since_ms,
+					    .kind = HISTORY_FLAG_OPENED,
+					    .flag = {flag->provider, flag->carrier, flag->label, flag->by, source, note, flag->since_ms}});
+	t->say_number = t->state->phase.phase != PHASE_ACTIVE; /* an active number shows nothing */
+	act_on_flag(t, flag);
 	return FLAG_OPENED;
 }
 
@@ -35,12 +62,15 @@ void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms)
 		history_flag(t, true, &f, f.by, SLICE_NONE, at_ms);
 }
 
-void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms)
+void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms, struct slice note)
 {
 	for (uint32_t i = 0; i < t->state->flag_cnt; i++)
 		if (state_flag_matches(match, &t->state->flags[i]))
-			history_flag(t, false, &t->state->flags[i], match->by, SLICE_NONE, at_ms);
+			history_flag(t, false, &t->state->flags[i], match->by, note, at_ms);
+	uint32_t before = t->state->flag_cnt;
 	state_flag_close(t->state, match);
+	if (t->state->flag_cnt < before && t->state->phase.phase != PHASE_ACTIVE)
+		t->say_number = true;
 }
 
 /* Rules of one name (their labels differ) have one flag: it is open as long as one of them fires. */
@@ -53,7 +83,7 @@ void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms)
 		if (other != a && !other->over && other->firing && !other->shadow && slice_eq(other->name, a->name))
 			return;
 	}
-	flag_on_clear(t, &f, at_ms);
+	flag_on_clear(t, &f, at_ms, SLICE_NONE);
 }
 
 const struct event_flag *flags_copy(const struct turn *t)

@@ -90,6 +90,7 @@ enum err rules_choose(struct rules *r, const struct rules_choice *choices, size_
 		return err_set(why, ERR_LIMIT, "more than %d rules at once: leave out steps", RULES_MAX);
 	struct rules *made = rules_new();
 	made->base = rules_share(r);
+	made->providers = r->providers;
 	made->lists = r->lists;
 	made->list_cnt = r->list_cnt;
 	made->in_list = r->in_list;

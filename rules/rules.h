@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/checklist.h"
+#include "rules/dispute.h"
 #include "rules/history.h"
 #include "rules/policy.h"
 #include "schemas/cdr.h"
@@ -17,6 +19,7 @@
 
 /* ---- a rule set ---- */
 
+struct contacts;
 struct rules; /* one generation: rules of all files, compiled */
 
 /* Loads and compiles. Every error of every file goes into `problems`, one a line: "rules.yaml:12:11: ..."; then ERR_CONFIG.
@@ -33,6 +36,8 @@ struct rules_files {
 	size_t cnt;
 	const struct rules_list_file *lists;
 	size_t list_cnt;
+	const char *
+		disputes; /* the table of providers and flags (rules/providers.h); NULL: the one that is built in, which the other loads have too */
 };
 enum err rules_load_files(const struct rules_files *f, struct rules **out, struct buf *problems) MUST_CHECK;
 enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems) MUST_CHECK; /* one file, from memory */
@@ -49,6 +54,8 @@ const struct figure_key *rules_figures(const struct rules *r, uint32_t *n); /* t
 const struct figure_key *rules_figures_of(const struct rules *r, enum subject_kind kind, uint32_t *n);
 /* Whether a rule names country or region, or goes by the number's own zone: else these need not be found out for each call. */
 bool rules_need_place(const struct rules *r);
+
+const struct providers *rules_providers(const struct rules *r); /* with whom labels are disputed; NULL: of bare expressions */
 
 /* ---- ladders: what calibrate tries ---- */
 
@@ -154,10 +161,11 @@ void rules_scratch_free(struct rules_scratch *s);
 void rules_scratch_reset(struct rules_scratch *s); /* per batch: events said before are no longer valid */
 /* Since the scratch was made. */
 struct rules_counts {
-	uint64_t not_opened;  /* alerts, because the subject had too many */
-	uint64_t not_flagged; /* flags of rules, because the subject had too many */
-	uint64_t unreadable;  /* sections of state */
-	uint64_t held_back;   /* by the limit of a group: tries to raise an alert, which stays pending */
+	uint64_t not_opened;   /* alerts, because the subject had too many */
+	uint64_t not_flagged;  /* flags of rules, because the subject had too many */
+	uint64_t not_disputed; /* steps, because all the number has are open */
+	uint64_t unreadable;   /* sections of state */
+	uint64_t held_back;    /* by the limit of a group: tries to raise an alert, which stays pending */
 };
 const struct rules_counts *rules_scratch_counts(const struct rules_scratch *s);
 /* How often rule i ended in what CEL calls an error since this rule set came. */
@@ -187,13 +195,36 @@ struct rules_command {
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
 		      const struct rules_command *c);
 
-/* A flag on a number, by command: opened if it is not open. Its texts are within FLAG_..._MAX, absent is empty. Only FLAG_OPENED changes the subject.
- * A section that cannot be read has no room. Evaluates no rule: whoever counts the flag asks them afterwards. */
+/* A flag on a number, by command: opened if it is not open, and what the table of flags says follows: dispute steps, perhaps a quarantine. Its texts are
+ * within FLAG_..._MAX, absent is empty; `source` and `note` go into the history. Only FLAG_OPENED changes what the number is. A section that cannot be read has
+ * no room. Evaluates no rule: whoever counts the flag asks them afterwards, in the same cause. As for all below, the figures are as of its time. */
 enum rules_flagged { FLAG_OPENED, FLAG_KNOWN /* it is open already */, FLAG_NO_ROOM /* too many are open */ };
-enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag);
-/* The open flags that match are closed; a text that is absent (p == NULL) matches any, `by` and `since_ms` are those of the command. subject->changed
- * says whether there were some. */
-void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match);
+enum rules_flagged rules_on_flag(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+				 const struct event_flag *flag, struct slice source, struct slice note);
+/* The open flags that match are closed, and the steps that only they asked for; a text that is absent (p == NULL) matches any, `by` and `since_ms` are
+ * those of the command. subject->changed says whether there were some. */
+void rules_on_clear(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+		    const struct event_flag *match, struct slice note);
+
+/* A test call, a note: kept, and nothing follows. */
+void rules_on_check(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+		    const struct check_result *check, struct slice by);
+void rules_on_note(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f, struct slice text,
+		   struct slice by, int64_t time_ms);
+
+/* A dispute step was sent (no outcome), or answered: `accepted`, `refused`, `pending` (they look at it: asked again later), `withdrawn` (closed), or any
+ * other text. Returns why not, absent if it was done. */
+struct rules_dispute {
+	struct slice step; /* its id, or a name of its provider */
+	struct slice outcome, note, by;
+	int64_t time_ms;
+};
+struct slice rules_on_dispute(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
+			      const struct rules_dispute *c);
+
+/* Whether the number has had a command of this id (a hash); then that it has. */
+bool rules_command_seen(struct rules_scratch *s, struct rules_subject *subject, uint64_t id);
+void rules_command_done(struct rules_scratch *s, struct rules_subject *subject, uint64_t id);
 
 /* The `number` event of a subject as it is now (after a takeover, `number show`). False if it is plainly active (then a tombstone). */
 bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
@@ -209,7 +240,10 @@ struct rules_view {
 	const struct event_flag
 		*open_flags; /* by provider, carrier and label; borrowed from the scratch, their texts from the subject's state */
 	uint32_t open_flag_cnt;
-	struct slice account; /* as far as the record keeps it: borrowed from the state; absent: not known */
+	const struct contacts *contacts; /* rules/life.h; borrowed from the scratch */
+	struct slice account;            /* as far as the record keeps it: borrowed from the state; absent: not known */
+	const struct disputes *disputes; /* borrowed as the flags */
+	const struct checklist *checks;
 	bool has_history;
 	struct history_head history;
 	int64_t due_ms;

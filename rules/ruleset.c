@@ -122,10 +122,21 @@ enum err rules_expressions(const char *const *exprs, size_t n, struct rules **ou
 	return done(r, e, out);
 }
 
+/* The table of providers and flags of a set. */
+static enum err load_providers(struct rules *r, const char *path, struct buf *problems)
+{
+	struct providers *p = arena_zalloc(&r->arena, sizeof *p);
+	r->providers = p;
+	return path ? providers_load(path, &r->arena, p, problems)
+		    : providers_parse(providers_shipped, "providers.yaml (built in)", &r->arena, p, problems);
+}
+
 enum err rules_parse(struct slice text, const char *name, struct rules **out, struct buf *problems)
 {
 	struct rules *r = rules_new();
-	return done(r, rule_file_read(r, text, name, problems), out);
+	enum err e = load_providers(r, NULL, problems);
+	enum err file_e = rule_file_read(r, text, name, problems);
+	return done(r, e ? e : file_e, out);
 }
 
 /* ---- lists ---- */
@@ -168,6 +179,8 @@ enum err rules_load_files(const struct rules_files *f, struct rules **out, struc
 {
 	struct rules *r = rules_new();
 	enum err e = load_lists(r, f, problems);
+	if (load_providers(r, f->disputes, problems))
+		e = ERR_CONFIG;
 	const char *const *paths = f->paths;
 	for (size_t i = 0; i < f->cnt; i++) {
 		struct arena a;
@@ -217,6 +230,11 @@ uint32_t rules_cnt(const struct rules *r)
 struct slice rules_name(const struct rules *r, uint32_t i)
 {
 	return r->rules[i].name;
+}
+
+const struct providers *rules_providers(const struct rules *r)
+{
+	return r->providers;
 }
 
 bool rules_need_place(const struct rules *r)

@@ -7,6 +7,7 @@
 #include "rules/chain.h"
 #include "rules/expr.h"
 #include "rules/lists.h"
+#include "rules/providers.h"
 #include "rules/rules.h"
 
 #include <stdatomic.h>
@@ -73,9 +74,10 @@ struct rules {
 	struct machine *machine;           /* owned; bare: what they run on */
 	struct list *lists;                /* in the arena; in the order given */
 	uint32_t list_cnt;
-	struct expr_lists in_list; /* how programs reach them */
-	bool places;               /* a rule names country or region, or the number's own zone */
-	struct rules *base;        /* one owner of it: the set whose texts the rules of this one are (rules_choose) */
+	struct expr_lists in_list;         /* how programs reach them */
+	bool places;                       /* a rule names country or region, or the number's own zone */
+	const struct providers *providers; /* in the arena, or of the base; NULL: of a bare set */
+	struct rules *base;                /* one owner of it: the set whose texts the rules of this one are (rules_choose) */
 };
 
 struct rules *rules_new(void);

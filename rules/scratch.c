@@ -116,6 +116,7 @@ void turn_find_policy(struct turn *t, const struct cdr *call)
 		*account = call->account_id;
 	t->policy = policy_of(p, t->rules, number, *account);
 	t->managed = policy_manages(p, t->rules, number, *account);
+	t->providers = t->rules ? t->rules->providers : NULL;
 	t->zone = policy_zone(p, number, *account, w && w->zone_of ? w->zone_of(number) : 0);
 }
 
@@ -142,8 +143,7 @@ static void nothing_yet(struct rules_subject *subject)
 	subject->history_cnt = 0;
 }
 
-/* False: the section cannot be read, and nothing may be done. */
-static bool turn_begin(struct turn *t)
+bool turn_begin(struct turn *t)
 {
 	struct rules_scratch *s = t->s;
 	t->state = &s->state;
@@ -152,6 +152,7 @@ static bool turn_begin(struct turn *t)
 		return false;
 	}
 	t->episode_before = t->state->phase.episode;
+	t->phase_before = t->state->phase.phase;
 	history_stage_reset(&s->history);
 	for (uint32_t i = 0; t->rules && i < t->state->alert_cnt; i++) {
 		struct alert *a = &t->state->alerts[i];
@@ -171,7 +172,7 @@ static void turn_settle(struct turn *t)
 	state_settle(t->state);
 }
 
-static void turn_end(struct turn *t, struct rules_subject *subject)
+void turn_end(struct turn *t, struct rules_subject *subject)
 {
 	history_turn_end(t);
 	subject->history_bytes = t->s->history.placed.data;
@@ -276,6 +277,7 @@ void rules_on_call(struct rules_scratch *s, const struct rules *r, struct rules_
 	if (number)
 		keep_account(&t, account);
 	phase_turn_end(&t);
+	dispute_turn_end(&t);
 	turn_end(&t, subject);
 }
 
@@ -294,6 +296,10 @@ static const char *fire(struct turn *t, int64_t due_ms)
 		phase_on_end(t);
 		return "phase_end";
 	}
+	if (disputes_due(&t->state->disputes) == due_ms) {
+		dispute_on_timer(t);
+		return "dispute";
+	}
 	return NULL;
 }
 
@@ -309,7 +315,8 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 	struct slice account = t.state->account;
 	if (subject->kind == SUBJECT_NUMBER)
 		turn_find_number(&t, NULL);
-	bool alert = t.state->phase.until_ms != due_ms && !block_end_due(&t, due_ms) && !day_end_due(&t, due_ms) && alerts_due(&t, due_ms);
+	bool alert = t.state->phase.until_ms != due_ms && !block_end_due(&t, due_ms) && !day_end_due(&t, due_ms) &&
+		     disputes_due(&t.state->disputes) != due_ms && alerts_due(&t, due_ms);
 	if (alert) {
 		*timer = "alert";
 		alerts_on_timer(&t);
@@ -323,7 +330,29 @@ void rules_on_timer(struct rules_scratch *s, const struct rules *r, struct rules
 	if (subject->kind == SUBJECT_NUMBER)
 		keep_account(&t, account);
 	phase_turn_end(&t);
+	dispute_turn_end(&t);
 	turn_end(&t, subject);
+}
+
+/* ---- commands: none evaluates a rule, but policies name lists ---- */
+
+bool turn_begin_number(struct turn *t)
+{
+	use_rules(t->s, t->rules);
+	if (t->subject->kind != SUBJECT_NUMBER || !turn_begin(t))
+		return false;
+	turn_settle(t);
+	t->account_before = t->state->account;
+	turn_find_number(t, NULL);
+	return true;
+}
+
+void turn_end_number(struct turn *t, struct rules_subject *subject)
+{
+	keep_account(t, t->account_before);
+	phase_turn_end(t);
+	dispute_turn_end(t);
+	turn_end(t, subject);
 }
 
 static bool change_contact(struct turn *t, const struct rules_command *c)
@@ -337,7 +366,6 @@ static bool change_contact(struct turn *t, const struct rules_command *c)
 bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rules_subject *subject, struct figures *f,
 		      const struct rules_command *c)
 {
-	/* a command evaluates no rule, but policies name lists */
 	struct turn t = {.s = s,
 			 .rules = r,
 			 .subject = subject,
@@ -347,12 +375,8 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 			 .by = c->by};
 	bool applies = false;
 	nothing_yet(subject);
-	use_rules(s, r);
-	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
+	if (!turn_begin_number(&t))
 		return false;
-	turn_settle(&t);
-	struct slice account = t.state->account;
-	turn_find_number(&t, NULL);
 	switch (c->verb) {
 	case RULES_QUARANTINE:
 		applies = phase_on_quarantine(&t, c->note);
@@ -364,31 +388,8 @@ bool rules_on_command(struct rules_scratch *s, const struct rules *r, struct rul
 		applies = change_contact(&t, c);
 		break;
 	}
-	keep_account(&t, account);
-	phase_turn_end(&t);
-	turn_end(&t, subject);
+	turn_end_number(&t, subject);
 	return applies;
-}
-
-enum rules_flagged rules_on_flag(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *flag)
-{
-	struct turn t = {.s = s, .subject = subject};
-	nothing_yet(subject);
-	if (subject->kind != SUBJECT_NUMBER || !turn_begin(&t))
-		return FLAG_NO_ROOM;
-	enum rules_flagged flagged = flag_on_open(&t, flag);
-	turn_end(&t, subject);
-	return flagged;
-}
-
-void rules_on_clear(struct rules_scratch *s, struct rules_subject *subject, const struct event_flag *match)
-{
-	struct turn t = {.s = s, .subject = subject};
-	nothing_yet(subject);
-	if (subject->state_len == 0 || !turn_begin(&t))
-		return;
-	flag_on_clear(&t, match, match->since_ms);
-	turn_end(&t, subject);
 }
 
 bool rules_describe(struct rules_scratch *s, const struct rules *r, const struct rules_subject *subject, struct figures *f,
@@ -426,7 +427,10 @@ enum err rules_view(struct rules_scratch *s, const struct rules *r, const struct
 		.open_alert_cnt = state_firing(t.state, s->names),
 		.open_flags = t.state->flags,
 		.open_flag_cnt = t.state->flag_cnt,
+		.contacts = &t.state->contacts,
 		.account = t.state->account,
+		.disputes = &t.state->disputes,
+		.checks = &t.state->checks,
 		.has_history = !history_head_plain(&t.state->history),
 		.history = t.state->history,
 		.due_ms = state_due(t.state),

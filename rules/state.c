@@ -12,8 +12,11 @@
  *   type 3  flags    count (varint); of each: provider, carrier, label, by, since (zig-zag)
  *   type 4  life     life.c
  *   type 5  contacts life.c
+ *   type 6  disputes the dispute calendar (dispute.c)
+ *   type 7  checks   the newest test calls (checklist.c)
  *   type 8  account  its name
  *   type 9  history  where the next entry of the history goes (history.c), and the episode that goes on, in figures (case_study.c)
+ *   type 10 commands the ids of the newest commands (commands_seen.h)
  *
  * Example, a number in its first rest with the alert firing that put it there (54 bytes; test_state.c pins it):
  *
@@ -38,12 +41,24 @@
 #define ALERT_BYTES 46     /* of an alert less its name and severity */
 #define FLAG_BYTES 15      /* of a flag less its texts: their lengths (two bytes for the label), the time */
 
-enum section { SECTION_PHASE = 1, SECTION_ALERTS, SECTION_FLAGS, SECTION_LIFE, SECTION_CONTACTS, SECTION_ACCOUNT = 8, SECTION_HISTORY };
+enum section {
+	SECTION_PHASE = 1,
+	SECTION_ALERTS,
+	SECTION_FLAGS,
+	SECTION_LIFE,
+	SECTION_CONTACTS,
+	SECTION_DISPUTES,
+	SECTION_CHECKS,
+	SECTION_ACCOUNT,
+	SECTION_HISTORY,
+	SECTION_COMMANDS
+};
 enum { PHASE_SINCE = 1, PHASE_UNTIL = 2, PHASE_HOLD = 4 };
 enum { ALERT_FIRING = 1, ALERT_SHADOW = 2, ALERT_FALSE = 4, ALERT_GONE = 8 };
 
 /* phases are stored by number */
-_Static_assert(LIFE_BYTES_MAX + CONTACTS_BYTES_MAX + ACCOUNT_BYTES_MAX + 9 <= LIFE_PARTS_MAX, "they have room");
+_Static_assert(LIFE_BYTES_MAX + CONTACTS_BYTES_MAX + DISPUTES_BYTES_MAX + CHECKS_BYTES_MAX + ACCOUNT_BYTES_MAX + 15 <= LIFE_PARTS_MAX,
+	       "they have room");
 _Static_assert(PHASE_ACTIVE == 0 && PHASE_AGING == 1 && PHASE_REST == 2 && PHASE_LIMITED == 3 && PHASE_MODERATE == 4, "stored");
 
 static void state_init(struct state *s)
@@ -56,6 +71,7 @@ static void state_init(struct state *s)
 	s->contacts.cnt = s->contacts.print_cnt = s->contacts.listed_cnt = 0;
 	s->contacts.incomplete = false;
 	s->account = SLICE_NONE;
+	s->disputes.cnt = s->checks.cnt = s->commands.cnt = 0;
 	s->history = (struct history_head){0};
 	s->episode = (struct episode){0};
 	s->changed = false;
@@ -268,10 +284,16 @@ enum err state_decode(const uint8_t *bytes, uint32_t len, struct state *s, struc
 			life_decode(&in, &s->life);
 		else if (type == SECTION_CONTACTS && type > last)
 			contacts_decode(&in, &s->contacts);
+		else if (type == SECTION_DISPUTES && type > last)
+			disputes_decode(&in, &s->disputes);
+		else if (type == SECTION_CHECKS && type > last)
+			checklist_decode(&in, &s->checks);
 		else if (type == SECTION_ACCOUNT && type > last)
 			decode_account(&in, s);
 		else if (type == SECTION_HISTORY && type > last)
 			decode_history(&in, s);
+		else if (type == SECTION_COMMANDS && type > last)
+			commands_seen_decode(&in, &s->commands);
 		else
 			r.bad = true;
 		r.bad = r.bad || in.bad || reader_left(&in) > 0;
@@ -363,6 +385,20 @@ bool state_is_account(const uint8_t *bytes, uint32_t len, struct slice account)
 	return account.len && len == account.len + 4 && bytes[1] == SECTION_ACCOUNT && memcmp(bytes + 4, account.p, account.len) == 0;
 }
 
+static void encode_disputes(const struct state *s, struct buf *out)
+{
+	if (s->disputes.cnt) {
+		size_t at = section_begin(out, SECTION_DISPUTES);
+		disputes_encode(&s->disputes, out);
+		section_end(out, at);
+	}
+	if (s->checks.cnt) {
+		size_t at = section_begin(out, SECTION_CHECKS);
+		checklist_encode(&s->checks, out);
+		section_end(out, at);
+	}
+}
+
 /* What an episode adds, and the account. */
 static void encode_life_parts(const struct state *s, struct buf *out)
 {
@@ -376,6 +412,7 @@ static void encode_life_parts(const struct state *s, struct buf *out)
 		contacts_encode(&s->contacts, out);
 		section_end(out, at);
 	}
+	encode_disputes(s, out);
 	if (s->account.len) {
 		size_t at = section_begin(out, SECTION_ACCOUNT);
 		buf_put(out, s->account.p, s->account.len);
@@ -387,12 +424,18 @@ static void encode_life_parts(const struct state *s, struct buf *out)
 		episode_encode(&s->episode, out);
 		section_end(out, at);
 	}
+	if (s->commands.cnt) {
+		size_t at = section_begin(out, SECTION_COMMANDS);
+		commands_seen_encode(&s->commands, out);
+		section_end(out, at);
+	}
 }
 
 static bool is_plain(const struct state *s)
 {
 	return phase_plain(&s->phase) && s->alert_cnt == 0 && s->flag_cnt == 0 && life_is_plain(&s->life) &&
-	       contacts_are_plain(&s->contacts) && s->account.len == 0 && history_head_plain(&s->history);
+	       contacts_are_plain(&s->contacts) && s->account.len == 0 && history_head_plain(&s->history) &&
+	       s->disputes.cnt + s->checks.cnt + s->commands.cnt == 0;
 }
 
 void state_encode(const struct state *s, struct buf *out)
@@ -509,6 +552,9 @@ int64_t state_due(const struct state *s)
 	int64_t due = s->phase.until_ms, life = life_due(&s->life, s->phase.until_ms);
 	if (life != TIME_NONE && (due == TIME_NONE || life < due))
 		due = life;
+	int64_t dispute = disputes_due(&s->disputes);
+	if (dispute != TIME_NONE && (due == TIME_NONE || dispute < due))
+		due = dispute;
 	for (uint32_t i = 0; i < s->alert_cnt; i++)
 		if (!s->alerts[i].over && (due == TIME_NONE || s->alerts[i].due_ms < due))
 			due = s->alerts[i].due_ms;

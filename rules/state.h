@@ -5,6 +5,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "rules/checklist.h"
+#include "rules/commands_seen.h"
+#include "rules/dispute.h"
 #include "rules/history.h"
 #include "rules/life.h"
 #include "rules/ruleset.h"
@@ -53,6 +56,9 @@ struct state {
 	uint32_t room_bytes; /* what more alerts and flags may take when encoded */
 	struct life life;
 	struct contacts contacts;
+	struct disputes disputes;
+	struct checklist checks;
+	struct commands_seen commands;
 	struct history_head history;
 	struct episode episode; /* the one that goes on, in figures */
 	struct slice account;   /* that its own CDRs named last; kept if the policies or an episode need it; texts as the names of alerts */

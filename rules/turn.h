@@ -47,7 +47,22 @@ struct turn {
 	uint32_t episode_before; /* as the turn began */
 	struct slice by;         /* whose command this is */
 	bool say_number;         /* what a `number` event shows has changed: it is said when the turn ends */
+	enum phase phase_before;
+	struct slice account_before;
+	const struct providers *providers; /* of the rule set; NULL: none */
+	bool flagged;                      /* a flag was opened, whose dispute steps are */
+	uint32_t flag_steps;               /* (struct flag_answer) */
+	bool by_flag;                      /* and it asks for a quarantine, which opens these alone */
 };
+
+/* ---- scratch.c ---- */
+
+/* False: the section cannot be read, and nothing may be done. */
+bool turn_begin(struct turn *t);
+void turn_end(struct turn *t, struct rules_subject *subject);
+/* The same of a number, because of a command: by what it lives is known, no rule is evaluated. */
+bool turn_begin_number(struct turn *t);
+void turn_end_number(struct turn *t, struct rules_subject *subject);
 
 /* By what a number lives. `call`: NULL if it is none. */
 void turn_find_policy(struct turn *t, const struct cdr *call);
@@ -82,12 +97,23 @@ void history_again(struct turn *t, int64_t at_ms, const char *reason, struct sli
 
 /* ---- flag.c ---- */
 
-enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag); /* of a turn in which nothing has changed yet */
-void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms);    /* a rule with `action: flag` */
-void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms);    /* of any rule: a flag of its name is closed */
+/* By command. What the table of flags says of it follows: steps, when the turn ends, and a quarantine. */
+enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag, struct slice source, struct slice note);
+void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms); /* a rule with `action: flag` */
+void flag_on_resolved(struct turn *t, const struct alert *a, int64_t at_ms); /* of any rule: a flag of its name is closed */
 /* Those that match (state_flag_matches) are closed; match->by: whose command it is. */
-void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms);
+void flag_on_clear(struct turn *t, const struct event_flag *match, int64_t at_ms, struct slice note);
 const struct event_flag *flags_copy(const struct turn *t); /* the open flags, for an event */
+
+/* ---- dispute_turn.c ---- */
+
+/* What the turn comes to for the calendar: an episode that began or ended, a flag that was opened. Behind the `number` event. */
+void dispute_turn_end(struct turn *t);
+void dispute_on_clear(struct turn *t, int64_t at_ms);                 /* flags were closed */
+void dispute_on_timer(struct turn *t);                                /* steps that are due by now_ms */
+struct dispute_step *dispute_find(struct turn *t, struct slice name); /* by id, or a name of its provider; NULL: the number has none */
+void dispute_on_sent(struct turn *t, struct dispute_step *s, struct slice note);
+void dispute_on_reply(struct turn *t, struct dispute_step *s, struct slice outcome, struct slice note);
 
 /* ---- limit.c ---- */
 
@@ -103,8 +129,8 @@ struct ground {
 	uint64_t fingerprint; /* of the rule, if one did it */
 };
 void phase_change(struct turn *t, enum phase to, int64_t at_ms, struct ground g);
-void phase_on_trigger(struct turn *t); /* the rule in t->trigger fired */
-bool phase_on_quarantine(struct turn *t, struct slice note);
+void phase_on_trigger(struct turn *t);                       /* the rule in t->trigger fired */
+bool phase_on_quarantine(struct turn *t, struct slice note); /* a command, or a flag by what the table says of it */
 bool phase_on_release(struct turn *t, struct slice note);
 void phase_on_first_call(struct turn *t, int64_t start_ms); /* of a number that was never heard of: it may age */
 void phase_on_end(struct turn *t);                          /* until_ms is reached */

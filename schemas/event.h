@@ -177,10 +177,11 @@ struct event_violation {
 
 /* One step of the dispute calendar. */
 struct event_dispute {
-	struct slice step, target; /* "first_orion.registration"; whom it goes to */
+	struct slice step, target; /* "first_orion": the id of a provider; its name */
 	const char *state;         /* "due", "sent", "follow_up_due", "answered", "closed" */
-	int64_t due_ms;
+	int64_t due_ms;            /* TIME_NONE: nothing is due any more */
 	struct slice note;
+	struct slice outcome; /* of a reply; absent: none, and it is left out */
 };
 
 /* A finished episode as one JSON object, written by the stage that knows it. */

@@ -257,6 +257,10 @@ static void write_dispute(struct json *j, const struct event_dispute *d)
 	json_time(j, d->due_ms);
 	json_key(j, "note");
 	json_text(j, d->note);
+	if (d->outcome.p) {
+		json_key(j, "outcome");
+		json_text(j, d->outcome);
+	}
 }
 
 static void write_today(struct json *j, const struct event_number *n)

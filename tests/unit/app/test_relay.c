@@ -32,7 +32,7 @@ static void call_is_copied_to_called_number_and_cohorts(void **state)
 	(void)state;
 	arena_init(&a, 4096);
 	struct cdr c = call("+15551230000", "+442071838750");
-	assert_int_equal(relay_copies(&all_on, &c, &a, v), 5);
+	assert_int_equal(relay_copies(&all_on, NULL, &c, &a, v), 5);
 	for (int i = 0; i < 5; i++) {
 		assert_true(slice_is(v[i].key, keys[i]));
 		assert_int_equal(v[i].kind, i);
@@ -52,7 +52,7 @@ static void withheld_call_is_copied_to_the_called_side_alone(void **state)
 	arena_init(&a, 4096);
 	struct cdr c = call("", "+442071838750");
 	c.use = CDR_WITHHELD;
-	assert_int_equal(relay_copies(&all_on, &c, &a, v), 2);
+	assert_int_equal(relay_copies(&all_on, NULL, &c, &a, v), 2);
 	assert_true(v[0].kind == COPY_CALLED && v[0].caller == 0 && v[1].kind == COPY_CALLED_BLOCK);
 	arena_release(&a);
 }
@@ -67,13 +67,13 @@ static void kind_switched_off_is_not_copied(void **state)
 	struct cdr c = call("+15551230000", "+442071838750");
 	set.relay.called = RELAY_CALLED_OFF;
 	set.relay.trunk = false;
-	assert_int_equal(relay_copies(&set, &c, &a, v), 3);
+	assert_int_equal(relay_copies(&set, NULL, &c, &a, v), 3);
 	assert_true(v[0].kind == COPY_CALLED_BLOCK && v[1].kind == COPY_ACCOUNT && v[2].kind == COPY_BLOCK);
 	set.relay.account = set.relay.block = false;
-	assert_int_equal(relay_copies(&set, &c, &a, v), 0);
+	assert_int_equal(relay_copies(&set, NULL, &c, &a, v), 0);
 	c.account_id = c.ingress_trunk = SLICE_NONE;
 	c.called_number = SLICE_NONE;
-	assert_int_equal(relay_copies(&all_on, &c, &a, v), 1);
+	assert_int_equal(relay_copies(&all_on, NULL, &c, &a, v), 1);
 	arena_release(&a);
 }
 
@@ -83,7 +83,7 @@ static struct slice packed(struct relay_pack *p, struct arena *a, struct copy *v
 	struct cdr c = call("+15551230000", "+442071838750");
 	relay_pack_begin(p, false, UINT64_C(0xabcdef), 3);
 	for (uint32_t i = 0; i < n; i += 5) {
-		relay_copies(&all_on, &c, a, v + i);
+		relay_copies(&all_on, NULL, &c, a, v + i);
 		for (int k = 0; k < 5; k++)
 			relay_pack_add(p, &v[i + (uint32_t)k]);
 		c.offset += 1 + i;
@@ -246,12 +246,34 @@ static void rule_on_a_cohort_whose_copies_are_off_is_refused(void **state)
 	}
 }
 
+static void called_number_that_nobody_manages_gets_no_copy(void **state)
+{
+	static const char *const prefixes[] = {"+1555"}, *const accounts[] = {"acme"};
+	struct settings set = all_on;
+	struct copy v[RELAY_COPIES_MAX];
+	struct cdr c = call("+15551230000", "+12125550001");
+	struct arena a;
+	(void)state;
+	arena_init(&a, 4096);
+	set.relay.account = set.relay.trunk = set.relay.block = false;
+	set.relay.called = RELAY_CALLED_MANAGED;
+	set.policies.managed.prefixes = (struct policy_texts){prefixes, 1};
+	assert_int_equal(relay_copies(&set, NULL, &c, &a, v), 0);
+	c.called_number = SLICE_LIT("+15559990000");
+	assert_int_equal(relay_copies(&set, NULL, &c, &a, v), 1);
+	c.called_number = SLICE_LIT("+12125550001");
+	set.policies.managed.accounts = (struct policy_texts){accounts, 1}; /* whose it is nobody knows */
+	assert_int_equal(relay_copies(&set, NULL, &c, &a, v), 1);
+	arena_release(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(call_is_copied_to_called_number_and_cohorts),
 		cmocka_unit_test(withheld_call_is_copied_to_the_called_side_alone),
 		cmocka_unit_test(kind_switched_off_is_not_copied),
+		cmocka_unit_test(called_number_that_nobody_manages_gets_no_copy),
 		cmocka_unit_test(packed_copies_read_back),
 		cmocka_unit_test(damaged_message_is_refused_and_never_read_past),
 		cmocka_unit_test(copy_that_comes_again_is_told_by_source_partition_and_kind),

@@ -319,16 +319,81 @@ static void flag_sent_twice_counts_once_and_again_after_it_was_cleared(void **st
 	assert_int_equal(flags_31d(&r, ONE), 1);
 	assert_int_equal(flags_open(&r, ONE), 1);
 	assert_int_equal(shard_meta(r.shard)->counts.commands, 3);
-	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 1); /* one fact for its block */
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 2); /* one fact for its block, one dispute step */
 	command(&r, "flag", ONE, SPAM_RISK, T0 + 61000);                /* no count, no fact */
 	call(r.shard, 2, ONE, "+12125550001", T0 + 70000);
-	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 1);
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 2);
 	command(&r, "clear", ONE, ",\"provider\":\"Hiya\"", T0 + 71000);
 	command(&r, "flag", ONE, SPAM_RISK, T0 + 72000);
 	call(r.shard, 3, ONE, "+12125550001", T0 + 80000);
 	assert_int_equal(flags_31d(&r, ONE), 2);
 	assert_int_equal(flags_open(&r, ONE), 1);
-	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 4); /* again a fact; the alert, and a fact of that */
+	assert_int_equal(shard_meta(r.shard)->outbox_next - before, 8); /* two steps closed, one due; a fact; the alert, a fact of that */
+	rig_close(&r);
+}
+
+static void command_with_id(struct rig *r, const char *id, const char *verb, const char *fields, int64_t time_ms)
+{
+	char text[1000];
+	int n = snprintf(text, sizeof text, "{\"id\":\"%s\",\"command\":\"%s\",\"number\":\"" ONE "\",\"time\":%lld%s}", id, verb,
+			 (long long)time_ms, fields);
+	assert_true(n > 0 && n < (int)sizeof text);
+	assert_true(shard_command(r->shard, slice_make(text, (size_t)n), r->control++, time_ms));
+}
+
+/* A producer that is not sure sends it again, perhaps when much has happened since. */
+static void command_that_comes_again_changes_nothing(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	command_with_id(&r, "q1", "quarantine", "", T0 + 1000);
+	command_with_id(&r, "s1", "dispute-sent", ",\"step\":\"first_orion\"", T0 + 2000);
+	command_with_id(&r, "c1", "complaint", "", T0 + 3000);
+	command_with_id(&r, "r1", "release", "", T0 + 4000);
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 4);
+	uint64_t events = shard_meta(r.shard)->counts.events, letters = shard_meta(r.shard)->counts.dead_letters;
+	command_with_id(&r, "q1", "quarantine", "", T0 + 61000);
+	command_with_id(&r, "s1", "dispute-sent", ",\"step\":\"first_orion\"", T0 + 62000);
+	command_with_id(&r, "c1", "complaint", "", T0 + 63000);
+	command_with_id(&r, "r1", "release", "", T0 + 64000);
+	call(r.shard, 2, ONE, "+12125550001", T0 + 70000);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 4);
+	assert_int_equal(shard_meta(r.shard)->counts.commands_again, 4);
+	assert_int_equal(shard_meta(r.shard)->counts.events, events);
+	assert_int_equal(shard_meta(r.shard)->counts.dead_letters, letters);
+	assert_int_equal(flags_31d(&r, ONE), 1);
+	rig_close(&r);
+}
+
+/* What is refused is a dead letter, leaves no trace, and holds up nothing; with the same id it may come again when it fits. */
+static void command_that_does_not_fit_is_a_dead_letter_and_may_come_again(void **state)
+{
+	struct rig r;
+	struct outlet outlet;
+	(void)state;
+	rig_flags(&r, &outlet);
+	uint64_t letters = shard_meta(r.shard)->counts.dead_letters;
+	r.refuses = true;
+	command_with_id(&r, "s1", "dispute-sent", ",\"step\":\"hiya\"", T0 + 1000);
+	command_with_id(&r, "x1", "check", ",\"carrier\":\"Verizon\"", T0 + 2000);
+	command_with_id(&r, "f1", "flag", SPAM_RISK, T0 + 3000);
+	command_with_id(&r, "s1", "dispute-sent", ",\"step\":\"hiya\"", T0 + 4000);
+	command_with_id(&r, "x2", "check", ",\"carrier\":\"Verizon\",\"result\":\"no label\"", T0 + 5000);
+	command_with_id(&r, "n1", "note", ",\"note\":\"n\"", T0 + 6000);
+	call(r.shard, 1, ONE, "+12125550001", T0 + 60000);
+	assert_int_equal(shard_meta(r.shard)->counts.dead_letters - letters, 2);
+	assert_int_equal(shard_meta(r.shard)->counts.commands, 4);
+	struct subject *s = subject(&r, ONE);
+	struct rules_view v;
+	const struct rules_subject rs = {.key = slice_of(ONE), .state = s->state, .state_len = s->state_len};
+	assert_int_equal(rules_view(r.shard->scratch, r.shard->rules, &rs, &v), ERR_OK);
+	assert_int_equal(v.checks->cnt, 1);
+	assert_int_equal(v.disputes->cnt, 2);
+	assert_int_equal(v.disputes->of[0].state, STEP_SENT);
+	assert_int_equal(v.disputes->of[0].due_ms, T0 + 4000 + 7 * DAY);
 	rig_close(&r);
 }
 
@@ -539,6 +604,8 @@ int main(void)
 		cmocka_unit_test(day_first_seen_outlives_the_record_by_a_year),
 		cmocka_unit_test(day_first_seen_is_the_same_whether_swept_or_not),
 		cmocka_unit_test(flag_sent_twice_counts_once_and_again_after_it_was_cleared),
+		cmocka_unit_test(command_that_comes_again_changes_nothing),
+		cmocka_unit_test(command_that_does_not_fit_is_a_dead_letter_and_may_come_again),
 		cmocka_unit_test(complaint_is_counted_each_time_and_opens_nothing),
 		cmocka_unit_test(open_flag_keeps_the_record),
 		cmocka_unit_test(dump_lists_open_flags_and_keeps_what_they_hold),

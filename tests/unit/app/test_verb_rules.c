@@ -262,7 +262,7 @@ static void commands_come_at_their_times(void **state)
 				      "  - {at: 4d, command: release, number: '+15550000001', note: ours}\n"
 				      "  - {at: 0s, command: complaint, number: '+15550000001', provider: x, count: 3, every: 1d}\n"
 				      "  - {at: 0s, command: complaint, number: '+15550000002', provider: x, count: 2}\n"
-				      "  - {at: 1d, command: note, number: '+15550000002', note: x}\n"
+				      "  - {at: 1d, command: dispute-sent, number: '+15550000002', step: hiya}\n"
 				      "  alert_rule_test:\n"
 				      "  - {eval_time: 47h, alertname: Complaints}\n"
 				      "  - {eval_time: 2d, alertname: Complaints, exp_alerts: ['+15550000001']}\n"

@@ -4,7 +4,7 @@
 #ifndef RINGFENCE_TESTS_RULES_DRIVE_H
 #define RINGFENCE_TESTS_RULES_DRIVE_H
 
-#include "rules/rules.h"
+#include "rules/ruleset.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -83,6 +83,14 @@ static inline void drive_heard(void *ctx, struct event *e)
 		for (uint32_t i = 0; i < e->number.flag_cnt; i++)
 			buf_printf(&d->log, " flag " SLICE_FMT "/" SLICE_FMT, SLICE_ARG(e->number.flags[i].provider),
 				   SLICE_ARG(e->number.flags[i].label));
+	} else if (e->kind == EVENT_DISPUTE) {
+		buf_printf(&d->log, " %s %s", e->step, e->dispute.state);
+		if (e->dispute.due_ms != TIME_NONE && e->dispute.due_ms != e->time_ms)
+			buf_printf(&d->log, " next %s", drive_time(e->dispute.due_ms, until));
+		if (e->dispute.outcome.p)
+			buf_printf(&d->log, " (" SLICE_FMT ")", SLICE_ARG(e->dispute.outcome));
+		if (e->dispute.note.p)
+			buf_printf(&d->log, " '" SLICE_FMT "'", SLICE_ARG(e->dispute.note));
 	} else if (e->kind == EVENT_CASE_STUDY) {
 		buf_printf(&d->log, " %s", drive_outcome(e->case_study.study));
 		d->study = e->case_study.study;
@@ -98,6 +106,7 @@ static inline void drive_heard(void *ctx, struct event *e)
 	buf_put_u8(&d->turn, (uint8_t)e->kind);
 	buf_put_u64(&d->turn, e->fingerprint);
 	buf_put_u64(&d->turn, e->episode);
+	buf_put_u64(&d->turn, hash64(e->step, strlen(e->step), 0));
 	d->turn_cnt++;
 }
 
@@ -119,6 +128,7 @@ static inline struct rules *drive_parse(const char *yaml)
 	if (e)
 		fail_msg("%.*s", (int)problems.len, (const char *)problems.data);
 	buf_release(&problems);
+	r->providers = NULL; /* no dispute steps, if a test does not ask for some */
 	return r;
 }
 
@@ -128,6 +138,17 @@ static inline void drive_init(struct drive *d, const char *yaml)
 	d->rules = drive_parse(yaml);
 	policies_init(&d->policies);
 	d->scratch = rules_scratch_new(&d->policies, drive_heard, d);
+}
+
+/* With a table of providers and flags; NULL: the shipped one. */
+static inline void drive_providers(struct drive *d, const char *yaml)
+{
+	struct buf problems = {0};
+	struct providers *p = arena_zalloc(&d->rules->arena, sizeof *p);
+	if (providers_parse(yaml ? slice_of(yaml) : providers_shipped, "p.yaml", &d->rules->arena, p, &problems))
+		fail_msg("%.*s", (int)problems.len, (const char *)problems.data);
+	buf_release(&problems);
+	d->rules->providers = p;
 }
 
 static inline void drive_release(struct drive *d)
@@ -170,7 +191,7 @@ static inline void drive_after(struct drive *d, const struct rules_subject *rs, 
 {
 	for (uint32_t i = 0; i < d->turn_cnt; i++) {
 		struct buf id = {0};
-		buf_put(&id, d->turn.data + 17 * i, 17);
+		buf_put(&id, d->turn.data + 25 * i, 25);
 		buf_printf(&id, "%s %lld %u", cause, (long long)number, i);
 		uint64_t h = hash64(id.data, id.len, 0);
 		buf_release(&id);
@@ -242,16 +263,48 @@ static inline enum rules_flagged drive_flag(struct drive *d, const char *provide
 {
 	struct rules_subject rs = drive_subject(d);
 	struct event_flag f = {.provider = slice_of(provider), .label = slice_of(label), .since_ms = at_ms};
-	enum rules_flagged flagged = rules_on_flag(d->scratch, &rs, &f);
+	enum rules_flagged flagged = rules_on_flag(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &f, SLICE_NONE, SLICE_NONE);
 	drive_after(d, &rs, "flag", d->inputs++);
 	return flagged;
+}
+
+/* On a carrier. */
+static inline enum rules_flagged drive_flag_on(struct drive *d, const char *provider, const char *carrier, const char *label, int64_t at_ms)
+{
+	drive_until(d, at_ms);
+	struct rules_subject rs = drive_subject(d);
+	struct event_flag f = {.provider = slice_of(provider), .carrier = slice_of(carrier), .label = slice_of(label), .since_ms = at_ms};
+	enum rules_flagged flagged = rules_on_flag(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &f, SLICE_NONE, SLICE_NONE);
+	drive_after(d, &rs, "flag", d->inputs++);
+	return flagged;
+}
+
+static inline void drive_clear_at(struct drive *d, const char *provider, int64_t at_ms)
+{
+	drive_until(d, at_ms);
+	struct rules_subject rs = drive_subject(d);
+	struct event_flag f = {.provider = slice_of(provider), .since_ms = at_ms};
+	rules_on_clear(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &f, SLICE_NONE);
+	drive_after(d, &rs, "clear", d->inputs++);
+}
+
+/* Sent, or (with an outcome) answered. NULL: done; else why not. */
+static inline const char *drive_dispute(struct drive *d, const char *step, const char *outcome, const char *note, int64_t at_ms)
+{
+	drive_until(d, at_ms);
+	struct rules_subject rs = drive_subject(d);
+	const struct rules_dispute c = {
+		.step = slice_of(step), .outcome = slice_of(outcome), .note = slice_of(note), .by = SLICE_LIT("ann"), .time_ms = at_ms};
+	struct slice why = rules_on_dispute(d->scratch, d->rules, &rs, drive_figures(d, at_ms), &c);
+	drive_after(d, &rs, "dispute", d->inputs++);
+	return why.p;
 }
 
 static inline void drive_clear(struct drive *d, const char *provider)
 {
 	struct rules_subject rs = drive_subject(d);
 	struct event_flag f = {.provider = slice_of(provider)};
-	rules_on_clear(d->scratch, &rs, &f);
+	rules_on_clear(d->scratch, d->rules, &rs, drive_figures(d, d->clock_ms), &f, SLICE_NONE);
 	drive_after(d, &rs, "clear", d->inputs++);
 }
 

@@ -158,13 +158,13 @@ static void only_numbers_with_a_readable_state_are_flagged(void **state)
 	drive_init(&d, RULES(FLAGGING("Many", "")));
 	struct rules_subject rs = drive_subject(&d);
 	rs.kind = SUBJECT_ACCOUNT;
-	assert_int_equal(rules_on_flag(d.scratch, &rs, &f), FLAG_NO_ROOM);
+	assert_int_equal(rules_on_flag(d.scratch, d.rules, &rs, drive_figures(&d, T0), &f, SLICE_NONE, SLICE_NONE), FLAG_NO_ROOM);
 	d.state[0] = 2; /* a newer version */
 	d.state_len = 9;
 	rs = drive_subject(&d);
-	assert_int_equal(rules_on_flag(d.scratch, &rs, &f), FLAG_NO_ROOM);
+	assert_int_equal(rules_on_flag(d.scratch, d.rules, &rs, drive_figures(&d, T0), &f, SLICE_NONE, SLICE_NONE), FLAG_NO_ROOM);
 	assert_false(rs.changed);
-	rules_on_clear(d.scratch, &rs, &f);
+	rules_on_clear(d.scratch, d.rules, &rs, drive_figures(&d, T0), &f, SLICE_NONE);
 	assert_false(rs.changed);
 	assert_int_equal(rules_scratch_counts(d.scratch)->unreadable, 2);
 	drive_release(&d);

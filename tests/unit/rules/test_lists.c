@@ -106,7 +106,7 @@ static void list_is_read_with_its_rule_set_and_stays_as_it_was(void **state)
 	(void)state;
 	write_file(rules, "groups:\n- name: g\n  rules:\n  - {alert: A, expr: 'in_list(\"allow\", number)'}\n");
 	write_file(list, "+15551230000\n");
-	assert_int_equal(rules_load_files(&(struct rules_files){paths, 1, lists, 1}, &r, &b), ERR_OK);
+	assert_int_equal(rules_load_files(&(struct rules_files){paths, 1, lists, 1, NULL}, &r, &b), ERR_OK);
 	FILE *f = fopen(list, "w");
 	fclose(f);
 	machine_init(&m, 1000);
@@ -141,7 +141,7 @@ static void what_is_wrong_with_lists_refuses_the_set(void **state)
 		 "%s:7:27: exempt: the list allow has a line that is neither a number nor an account: %s:3\n"
 		 "%s:7:41: exempt: there is no list \"zzzzzz\"\n",
 		 list, rules, rules, rules, list, rules);
-	assert_int_equal(rules_load_files(&(struct rules_files){paths, 1, lists, 2}, &r, &b), ERR_CONFIG);
+	assert_int_equal(rules_load_files(&(struct rules_files){paths, 1, lists, 2, NULL}, &r, &b), ERR_CONFIG);
 	buf_put_u8(&b, 0);
 	assert_string_equal((const char *)b.data, expected);
 	unlink(rules);
