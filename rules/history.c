@@ -23,26 +23,9 @@
  * The fields of a kind stand in one table, which codec and JSON both walk. */
 #include "rules/history.h"
 #include "rules/history_fields.h"
-#include "rules/turn.h"
-
-#include "base/hash.h"
+#include "rules/history_layout.h"
 
 #include <assert.h>
-#include <stdlib.h>
-
-#define HISTORY_VERSION 1
-#define TABLE_BYTES (CASE_ROWS * CASE_ROW_BYTES)
-#define DAY_ROW_BYTES 16
-#define HEAD_BYTES (TABLE_BYTES + HISTORY_DAYS * DAY_ROW_BYTES)
-#define SEGMENT_BYTES ((HISTORY_BYTES_MAX - HEAD_BYTES) / HISTORY_SEGMENTS)
-#define SEGMENT_HEAD 9
-#define ENTRY_BYTES_MAX 1000 /* kind to fields */
-#define ENTRY_FRAME 6        /* length and check */
-#define EPISODE_ROOM 1536    /* less than this left: an episode begins in a fresh segment */
-#define FIGURE_TEXT_MAX 100
-#define FIXED_BYTES 80 /* what the fields of a kind that are no texts and no lists take at most */
-
-_Static_assert(HEAD_BYTES + HISTORY_SEGMENTS * SEGMENT_BYTES <= HISTORY_BYTES_MAX, "the ceiling");
 
 /* ---- the fields of each kind ---- */
 
@@ -240,17 +223,12 @@ void history_stage_release(struct history_stage *s)
 	buf_release(&s->text);
 }
 
-static bool in_episode(enum phase p)
-{
-	return p == PHASE_REST || p == PHASE_LIMITED || p == PHASE_MODERATE;
-}
-
 /* Whatever the number is in when the turn ends. */
 static bool always_kept(const struct history_entry *e)
 {
 	return (e->kind == HISTORY_FLAG_CLEARED && !slice_is(e->flag.provider, FLAG_OF_RULES)) || e->kind == HISTORY_NOTE ||
 	       e->kind == HISTORY_CHECK ||
-	       (e->kind == HISTORY_TRANSITION && (in_episode(e->transition.from) || in_episode(e->transition.to)));
+	       (e->kind == HISTORY_TRANSITION && (history_in_episode(e->transition.from) || history_in_episode(e->transition.to)));
 }
 
 void history_stage_entry(struct history_stage *s, const struct history_entry *e)
@@ -287,11 +265,6 @@ void history_stage_row(struct history_stage *s, const struct case_row *row, uint
 static uint32_t offset_of(const struct history_head *h)
 {
 	return HEAD_BYTES + (uint32_t)h->slot * SEGMENT_BYTES + h->used;
-}
-
-static uint32_t check_of(const void *p, size_t len, uint32_t segment)
-{
-	return (uint32_t)hash64(p, len, segment);
 }
 
 /* The next segment, over the oldest one that may go. */
@@ -349,19 +322,6 @@ static void put_le(uint8_t *at, uint64_t v, int bytes)
 		at[i] = (uint8_t)(v >> 8 * i);
 }
 
-static int64_t get_le(const uint8_t *at, int bytes)
-{
-	uint64_t v = 0;
-	for (int i = bytes - 1; i >= 0; i--)
-		v = v << 8 | at[i];
-	return (int64_t)v;
-}
-
-static uint16_t day_check(const uint8_t *row)
-{
-	return (uint16_t)(hash64(row, DAY_ROW_BYTES - 2, 0) | 1); /* never 0: a row of zeros is none */
-}
-
 static void day_encode(const struct history_day *d, uint8_t row[DAY_ROW_BYTES])
 {
 	put_le(row, upto(d->day, 0xffff), 2);
@@ -387,42 +347,6 @@ static void place_day(struct history_stage *s, const struct history_day *d)
 		s->writes[s->write_cnt++] = (struct history_write){offset, from, DAY_ROW_BYTES};
 }
 
-static int by_day(const void *a, const void *b)
-{
-	const struct history_day *x = a, *y = b;
-	return (x->day > y->day) - (x->day < y->day);
-}
-
-/* False: a row has a wrong check. Rows of a lap before are left out: they are older than all that are kept. */
-static bool read_rows(struct slice value, struct arena *a, struct history *out)
-{
-	struct history_day *days = arena_alloc(a, HISTORY_DAYS * sizeof *days);
-	int64_t newest = INT64_MIN;
-	uint32_t n = 0, kept = 0;
-	bool good = true;
-	for (uint32_t i = 0; i < HISTORY_DAYS && TABLE_BYTES + (i + 1) * DAY_ROW_BYTES <= value.len; i++) {
-		const uint8_t *row = (const uint8_t *)value.p + TABLE_BYTES + (size_t)i * DAY_ROW_BYTES;
-		if (get_le(row + 14, 2) == 0)
-			continue;
-		if (get_le(row + 14, 2) != day_check(row)) {
-			good = false;
-			continue;
-		}
-		days[n] = (struct history_day){get_le(row, 2),     get_le(row + 2, 3),  get_le(row + 5, 3),
-					       get_le(row + 8, 3), get_le(row + 11, 2), get_le(row + 13, 1)};
-		newest = days[n].day > newest ? days[n].day : newest;
-		n++;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		if (days[i].day > newest - HISTORY_DAYS)
-			days[kept++] = days[i];
-	if (kept)
-		qsort(days, kept, sizeof *days, by_day);
-	out->days = days;
-	out->day_cnt = kept;
-	return good;
-}
-
 void history_place(struct history_stage *s, struct history_head *h, bool begins)
 {
 	if (begins) {
@@ -439,144 +363,6 @@ void history_place(struct history_stage *s, struct history_head *h, bool begins)
 		s->writes[s->write_cnt++] = (struct history_write){s->row_at, (uint32_t)s->placed.len, CASE_ROW_BYTES};
 		buf_put(&s->placed, s->row, CASE_ROW_BYTES);
 	}
-}
-
-void history_add(struct turn *t, const struct history_entry *e)
-{
-	if (t->subject->kind != SUBJECT_NUMBER || (t->policy && !t->managed))
-		return;
-	history_stage_entry(&t->s->history, e);
-	if (t->state->episode.number) {
-		episode_count(&t->state->episode, e);
-		t->state->changed = true;
-	}
-}
-
-void history_alert(struct turn *t, enum event_kind kind, const struct event_alert *a, int64_t at_ms)
-{
-	if (kind != EVENT_ALERT_RAISED && kind != EVENT_ALERT_RESOLVED)
-		return;
-	bool raised = kind == EVENT_ALERT_RAISED;
-	history_add(
-		t,
-		&(struct history_entry){
-			.time_ms = at_ms,
-			.kind = raised ? HISTORY_ALERT_RAISED : HISTORY_ALERT_RESOLVED,
-			.alert = {a->rule, a->severity, a->mode, a->rule_source, a->since_ms, {a->figures, raised ? a->figure_cnt : 0}}});
-}
-
-void history_flag(struct turn *t, bool opened, const struct event_flag *f, struct slice by, struct slice note, int64_t at_ms)
-{
-	history_add(t, &(struct history_entry){.time_ms = at_ms,
-					       .kind = opened ? HISTORY_FLAG_OPENED : HISTORY_FLAG_CLEARED,
-					       .flag = {f->provider, f->carrier, f->label, by, SLICE_NONE, note, f->since_ms}});
-}
-
-void history_violation(struct turn *t, const struct event *said, int64_t day)
-{
-	const struct event_violation *v = &said->violation;
-	history_add(t, &(struct history_entry){.time_ms = said->time_ms,
-					       .kind = HISTORY_VIOLATION,
-					       .violation = {.phase = v->phase,
-							     .policy = slice_of(v->policy),
-							     .day = day,
-							     .limit = v->limit,
-							     .value = v->value,
-							     .consequence = v->consequence}});
-}
-
-void history_again(struct turn *t, int64_t at_ms, const char *reason, struct slice detail)
-{
-	history_add(t, &(struct history_entry){.time_ms = at_ms,
-					       .kind = HISTORY_NOTE,
-					       .note = {arena_printf(&t->s->arena, "quarantine asked for again by a %s: " SLICE_FMT, reason,
-								     SLICE_ARG(detail)),
-							t->by}});
-}
-
-/* ---- days ---- */
-
-#define DAY_WAITS_MS (6 * HOUR_MS) /* a day is told so long after its end: late calls belong to it */
-
-/* What the phase judged of that day, if it is known still. */
-static void add_day(struct turn *t, const struct day_total *total)
-{
-	struct history_day d = {.day = total->day,
-				.calls = (int64_t)total->calls,
-				.answered = (int64_t)total->answered,
-				.talk_s = (int64_t)(total->talk_ms / 1000)};
-	for (uint32_t i = 0; i < t->state->life.day_cnt; i++) {
-		const struct life_day *l = &t->state->life.days[i];
-		if (l->day == d.day) {
-			d.judged += l->calls;
-			d.unknown += l->fresh;
-		}
-	}
-	history_stage_day(&t->s->history, &d);
-	episode_count_day(&t->state->episode, &d);
-	t->state->changed = true;
-}
-
-/* The days up to `last` that are not told yet. */
-static void tell_days(struct turn *t, int64_t last)
-{
-	struct history_head *h = &t->state->history;
-	struct day_total days[DAY_TOTALS_MAX];
-	if (last <= h->told_day)
-		return;
-	uint32_t n = figures_days(t->figures, t->zone, days);
-	for (uint32_t i = 0; i < n; i++)
-		if (days[i].day > h->told_day && days[i].day <= last && days[i].calls > 0)
-			add_day(t, &days[i]);
-	h->told_day = (int32_t)last;
-}
-
-void history_tell_days(struct turn *t)
-{
-	if (t->state->episode.number)
-		tell_days(t, judge_local_day(t, t->now_ms - DAY_WAITS_MS) - 1);
-}
-
-void history_tell_today(struct turn *t)
-{
-	tell_days(t, judge_local_day(t, t->now_ms));
-}
-
-void history_tell_past_days(struct turn *t, int64_t at_ms)
-{
-	struct day_total days[DAY_TOTALS_MAX];
-	uint32_t n = figures_days(t->figures, t->zone, days);
-	int64_t told = t->state->history.told_day; /* in an episode before: as they ended, when the record knew them call by call */
-	t->state->history.told_day = (int32_t)judge_local_day(t, at_ms) - 1;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct history_day d = {.day = days[i].day,
-					      .calls = (int64_t)days[i].calls,
-					      .answered = (int64_t)days[i].answered,
-					      .talk_s = (int64_t)(days[i].talk_ms / 1000)};
-		if (d.calls == 0 || days[i].partly)
-			continue;
-		episode_count_past_day(&t->state->episode, &d);
-		if (d.day > told)
-			history_stage_day(&t->s->history, &d);
-	}
-}
-
-static bool flagged_from_outside(const struct state *s)
-{
-	for (uint32_t i = 0; i < s->flag_cnt; i++)
-		if (!slice_is(s->flags[i].provider, FLAG_OF_RULES))
-			return true;
-	return false;
-}
-
-void history_turn_end(struct turn *t)
-{
-	struct history_stage *s = &t->s->history;
-	const struct state *now = t->state;
-	if (s->cnt + s->day_cnt + s->has_row == 0 || !(s->keep || in_episode(now->phase.phase) || flagged_from_outside(now)))
-		return;
-	history_place(s, &t->state->history, now->phase.episode != t->episode_before);
-	t->state->changed = true;
 }
 
 /* ---- the head ---- */
@@ -607,197 +393,4 @@ void history_head_decode(struct reader *r, struct history_head *h)
 	if (told_day < -1000000 || told_day > 100000000 || finished > UINT16_MAX || entries > UINT32_MAX || segment == 0 ||
 	    segment > UINT32_MAX || used > SEGMENT_BYTES || h->slot >= HISTORY_SEGMENTS || h->pinned > HISTORY_SEGMENTS)
 		r->bad = true;
-}
-
-/* ---- reading ---- */
-
-static int64_t read_time(struct reader *r)
-{
-	uint8_t there = reader_u8(r);
-	if (there > 1)
-		r->bad = true;
-	return there ? reader_zigzag(r) : TIME_NONE;
-}
-
-static void read_value(struct reader *r, struct value *v)
-{
-	uint8_t type = reader_u8(r);
-	uint64_t bits;
-	*v = (struct value){.type = (enum value_type)type};
-	switch (type) {
-	case VALUE_INT:
-		v->i = reader_zigzag(r);
-		break;
-	case VALUE_DOUBLE:
-		bits = reader_u64(r);
-		memcpy(&v->d, &bits, sizeof bits);
-		break;
-	case VALUE_BOOL:
-		v->b = reader_u8(r) != 0;
-		break;
-	case VALUE_STRING:
-		v->s = reader_slice(r);
-		break;
-	default:
-		r->bad = true;
-	}
-}
-
-static void read_figures(struct reader *r, struct history_figures *f, struct arena *a)
-{
-	uint8_t cnt = reader_u8(r);
-	if (cnt > HISTORY_FIGURES_MAX) {
-		r->bad = true;
-		cnt = 0;
-	}
-	struct event_figure *of = arena_zalloc(a, (cnt + 1u) * sizeof *of);
-	for (uint32_t i = 0; i < cnt && !r->bad; i++) {
-		of[i].text = reader_slice(r);
-		read_value(r, &of[i].value);
-	}
-	*f = (struct history_figures){of, cnt};
-}
-
-static void read_field(struct reader *r, struct history_entry *e, const struct history_field *f, struct arena *a)
-{
-	void *at = (char *)e + f->offset;
-	uint8_t phase;
-	switch ((enum history_field_type)f->type) {
-	case FIELD_INT:
-	case FIELD_DAY:
-		*(int64_t *)at = reader_zigzag(r);
-		break;
-	case FIELD_PHASE:
-		phase = reader_u8(r);
-		r->bad = r->bad || phase >= PHASE_CNT;
-		*(enum phase *)at = phase < PHASE_CNT ? (enum phase)phase : PHASE_ACTIVE;
-		break;
-	case FIELD_TIME:
-		*(int64_t *)at = read_time(r);
-		break;
-	case FIELD_TEXT:
-		*(struct slice *)at = reader_slice(r);
-		break;
-	case FIELD_VALUE:
-		read_value(r, at);
-		break;
-	case FIELD_FIGURES:
-		read_figures(r, at, a);
-		break;
-	}
-}
-
-struct segment {
-	uint32_t number, before, slot;
-	const uint8_t *from;
-	struct reader in; /* its entries */
-};
-
-static int by_number(const void *x, const void *y)
-{
-	const struct segment *a = x, *b = y;
-	return (a->number > b->number) - (a->number < b->number);
-}
-
-/* False: the kind is not known to this version. */
-static bool read_entry(struct reader *r, struct history_entry *e, struct arena *a)
-{
-	memset(e, 0, sizeof *e);
-	e->kind = (enum history_kind)reader_u8(r);
-	e->time_ms = reader_zigzag(r);
-	if (!history_kind_name(e->kind))
-		return false;
-	for (uint32_t i = 0; i < history_field_cnt; i++)
-		if (history_fields[i].kind == e->kind)
-			read_field(r, e, &history_fields[i], a);
-	if (e->kind == HISTORY_FLAG_OPENED)
-		e->flag.since_ms = e->time_ms;
-	return true; /* what follows was added by a newer version */
-}
-
-struct reading {
-	struct arena *a;
-	struct history_entry *entries;
-	uint32_t cnt, cap;
-	struct history *out;
-};
-
-/* Entries up to the end mark. False: damaged. */
-static bool read_segment(struct reading *g, struct segment *s, uint32_t *found)
-{
-	struct reader *in = &s->in;
-	while (reader_left(in) >= ENTRY_FRAME) {
-		uint32_t len = reader_u8(in);
-		len |= (uint32_t)reader_u8(in) << 8;
-		if (len == 0)
-			return true;
-		const uint8_t *p = reader_take(in, len);
-		uint32_t check = reader_u32(in);
-		if (!p || in->bad || len > ENTRY_BYTES_MAX || check != check_of(p, len, s->number) || g->cnt == g->cap)
-			return false;
-		struct reader r = reader_of(p, len);
-		struct history_entry *e = &g->entries[g->cnt];
-		++*found;
-		if (!read_entry(&r, e, g->a))
-			g->out->unknown++;
-		else if (r.bad)
-			return false;
-		else
-			g->cnt++;
-		g->out->head.used = (uint16_t)(in->p - s->from);
-	}
-	return true;
-}
-
-/* The segments that there are, in the order in which they were begun. */
-static uint32_t find_segments(struct slice value, struct segment *segments, bool *newer)
-{
-	uint32_t n = 0;
-	for (uint32_t slot = 0; slot < HISTORY_SEGMENTS; slot++) {
-		size_t from = HEAD_BYTES + (size_t)slot * SEGMENT_BYTES;
-		if (value.len <= from)
-			break;
-		size_t len = value.len - from < SEGMENT_BYTES ? value.len - from : SEGMENT_BYTES;
-		/* what the value leaves out at its end reads as the end mark */
-		struct segment s = {.slot = slot, .from = (const uint8_t *)value.p + from, .in = reader_of(value.p + from, len)};
-		uint8_t version = reader_u8(&s.in);
-		s.number = reader_u32(&s.in);
-		s.before = reader_u32(&s.in);
-		if (version == 0)
-			continue;
-		*newer = *newer || version > HISTORY_VERSION;
-		if (version == HISTORY_VERSION && !s.in.bad)
-			segments[n++] = s;
-	}
-	qsort(segments, n, sizeof *segments, by_number);
-	return n;
-}
-
-enum err history_read(struct slice value, struct arena *a, struct history *out, struct err_text *why)
-{
-	struct segment segments[HISTORY_SEGMENTS];
-	bool newer = false, damaged = value.len > HISTORY_BYTES_MAX;
-	uint32_t found = 0, ever = 0;
-	*out = (struct history){.head.pinned = HISTORY_SEGMENTS};
-	if (value.len > HISTORY_BYTES_MAX)
-		value.len = HISTORY_BYTES_MAX;
-	damaged = !read_rows(value, a, out) || damaged;
-	uint32_t n = find_segments(value, segments, &newer);
-	struct reading g = {.a = a, .cap = value.len / (ENTRY_FRAME + 2) + 1, .out = out};
-	g.entries = arena_alloc(a, g.cap * sizeof *g.entries);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t before = found;
-		damaged = !read_segment(&g, &segments[i], &found) || damaged || (i > 0 && segments[i].number == segments[i - 1].number);
-		ever = segments[i].before + (found - before);
-		out->head.segment = segments[i].number;
-		out->head.slot = (uint8_t)segments[i].slot;
-	}
-	out->head.entry_cnt = ever;
-	out->entries = g.entries;
-	out->cnt = g.cnt;
-	out->dropped = ever > found ? ever - found : 0;
-	if (newer)
-		return err_set(why, ERR_CORRUPT,
-			       "a part of the history has a form that this program does not know: a newer version wrote it");
-	return damaged ? err_set(why, ERR_CORRUPT, "the history is damaged: an entry has a wrong check") : ERR_OK;
 }

@@ -117,6 +117,12 @@ struct history_head {
 };
 
 #define HISTORY_SEGMENTS 4
+#define FLAG_OF_RULES "ringfence" /* the provider of flags that rules open: they begin no history */
+
+static inline bool history_in_episode(enum phase p)
+{
+	return p == PHASE_REST || p == PHASE_LIMITED || p == PHASE_MODERATE;
+}
 #define HISTORY_SECTION_MAX 168 /* bytes of the record, with every counter at its limit; about 20 in quiet times, 60 in an episode */
 
 bool history_head_plain(const struct history_head *h); /* nothing to store */

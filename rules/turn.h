@@ -97,8 +97,6 @@ void history_again(struct turn *t, int64_t at_ms, const char *reason, struct sli
 
 /* ---- flag.c ---- */
 
-#define FLAG_OF_RULES "ringfence" /* the provider of flags that rules open */
-
 /* By command. What the table of flags says of it follows: steps, when the turn ends, and a quarantine. */
 enum rules_flagged flag_on_open(struct turn *t, const struct event_flag *flag, struct slice source, struct slice note);
 void flag_on_raised(struct turn *t, const struct rule *rule, int64_t at_ms); /* a rule with `action: flag` */
