@@ -13,6 +13,10 @@ struct person { /* a number */
 	char rule[64], figures[160];
 	char phase[16];
 	uint32_t episodes, alerts;
+	int most;        /* calls a day that its phase allows; -1: any number */
+	int64_t day;     /* on which */
+	int today;       /* so many were let through */
+	uint64_t barred; /* calls that were not */
 };
 
 struct story {
@@ -36,7 +40,7 @@ static struct person *person_of(struct story *s, const char *number)
 		s->people = mem_realloc(s->people, s->cap * sizeof *s->people);
 	}
 	struct person *p = &s->people[s->cnt++];
-	*p = (struct person){.kind = ""};
+	*p = (struct person){.kind = "", .most = -1};
 	snprintf(p->number, sizeof p->number, "%s", number);
 	snprintf(p->phase, sizeof p->phase, "active");
 	return p;
@@ -45,6 +49,20 @@ static struct person *person_of(struct story *s, const char *number)
 void story_knows(struct story *s, const char *number, const char *kind)
 {
 	person_of(s, number)->kind = kind;
+}
+
+bool story_lets_call(struct story *s, const char *number, int64_t at_ms)
+{
+	struct person *p = person_of(s, number);
+	int64_t day = utc_day(at_ms);
+	if (p->most < 0)
+		return true;
+	p->today = day == p->day ? p->today : 0;
+	p->day = day;
+	bool lets = p->today < p->most;
+	p->today += lets;
+	p->barred += !lets;
+	return lets;
 }
 
 /* ---- one event ---- */
@@ -96,8 +114,10 @@ static void on_transition(struct story *s, const struct message *m, const cJSON 
 	const cJSON *caps = cJSON_GetObjectItemCaseSensitive(data, "caps");
 	const cJSON *most = cJSON_GetObjectItemCaseSensitive(caps, "daily_max");
 	snprintf(p->phase, sizeof p->phase, "%s", to);
-	p->episodes += strcmp(to, "rest") == 0;
-	if (!may_print(s))
+	p->most = cJSON_IsNumber(most) ? most->valueint : -1;
+	bool anew = strcmp(text_in(data, "from"), to) == 0; /* a rest begins again: the calls that were on their way */
+	p->episodes += strcmp(to, "rest") == 0 && !anew;
+	if (anew || !may_print(s))
 		return;
 	printf("day %3d  %-16s %s -> %s", day_of(s, m), p->number, text_in(data, "from"), to);
 	if (strcmp(text_in(data, "reason"), "rule") == 0)
@@ -189,7 +209,8 @@ static void print_caught(const struct story *s)
 	for (uint32_t i = 0; i < s->cnt; i++) {
 		const struct person *p = &s->people[i];
 		if (p->alerts || p->episodes)
-			printf("%-16s %-12s %-10s %-8u %-18s %s\n", p->number, p->kind, p->phase, p->episodes, p->rule, p->figures);
+			printf("%-16s %-12s %-10s %-8u %-10llu %-18s %s\n", p->number, p->kind, p->phase, p->episodes,
+			       (unsigned long long)p->barred, p->rule, p->figures);
 	}
 }
 

@@ -207,6 +207,8 @@ static void produce(struct demo *d, const struct generated *g, struct buf *b)
 {
 	char key[GENERATED_KEY_BYTES];
 	size_t key_len = generated_key(g->calling, key);
+	if (!story_lets_call(d->story, key, generated_end_ms(g)))
+		return;
 	int32_t partition = partition_of(PARTITION_MURMUR2, slice_make(key, key_len), PARTITIONS);
 	buf_reset(b);
 	generated_write_json(g, (uint64_t)d->o->seed, b);
