@@ -457,9 +457,14 @@ static enum err run_command(struct shard *s, struct subject *sub, const struct w
 	return ERR_OK;
 }
 
-static bool is_supported(enum command_verb v)
+/* False: its record changed in this cycle, which has to end first. */
+static bool run_forget(struct shard *s, struct subject *sub, const struct waiting_command *w)
 {
-	return v != COMMAND_FORGET;
+	s->cause = (struct cause){.kind = CAUSE_COMMAND, .command = w->command.id};
+	if (!shard_forget(s, sub, w->time_ms))
+		return false;
+	s->meta.counts.commands++;
+	return true;
 }
 
 /* The first waiting command. False: a record has to be loaded first. */
@@ -474,8 +479,6 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 
 	if (c->reason != REASON_OK)
 		*e = refuse_command(s, c, c->why, why);
-	else if (!is_supported(c->verb))
-		*e = refuse_command(s, c, SLICE_LIT("this command is not supported yet"), why);
 	else if (!c->number.len)
 		*e = refuse_command(s, c, SLICE_LIT("this command needs a number"), why);
 	else if (partition_of((enum partitioner)set->partitioner, c->number, s->meta.partitions) != s->meta.partition)
@@ -484,7 +487,9 @@ static bool apply_command(struct shard *s, enum err *e, struct err_text *why)
 		return false;
 	else if (!sub)
 		*e = refuse_command(s, c, SLICE_LIT("the record of this number cannot be read"), why);
-	else
+	else if (c->verb == COMMAND_FORGET && !run_forget(s, sub, w))
+		return false;
+	else if (c->verb != COMMAND_FORGET)
 		*e = run_command(s, sub, w, since_ms, why);
 	s->meta.command_ms = w->time_ms;
 	s->meta.control_next = c->offset + 1;

@@ -35,8 +35,10 @@ static const char help[] =
 	"  flag         opens a flag: --provider, --carrier, --label, --source\n"
 	"  clear        closes the flags that match --provider, --carrier, --label; what is left out matches any\n"
 	"  complaint    counts a complaint: --provider\n"
+	"  contact      --called NUMBER with --add or --remove: whom it knows, whatever its calls say\n"
 	"  check        keeps the result of a test call: --carrier, --device, --result\n"
 	"  note         puts --note into its history\n"
+	"  forget       erases the number: record, contacts, history, and its entry on the topic of numbers\n"
 	"\n"
 	"  --note TEXT  why; becomes the detail of the transition, and stands in the history\n"
 	"  --by NAME    who (default: the user's name)\n"
@@ -196,16 +198,23 @@ static enum err show(const struct peek *r, const struct options *o, struct err_t
 static const struct taken {
 	const char *option, *commands;
 } taken[] = {
-	{"note", " quarantine release flag clear complaint check note "},
+	{"note", " quarantine release flag clear complaint contact check note "},
 	{"provider", " flag clear complaint "},
 	{"carrier", " flag clear check "},
 	{"label", " flag clear "},
 	{"source", " flag "},
 	{"device", " check "},
 	{"result", " check "},
+	{"called", " contact "},
 };
 #define TAKEN (sizeof taken / sizeof taken[0])
-static const char *const commands[] = {"quarantine", "release", "flag", "clear", "complaint", "check", "note"};
+static const char *const commands[] = {"quarantine", "release", "flag", "clear", "complaint", "contact", "check", "note", "forget"};
+
+static const char not_reached[] = "  what is erased here still stands, until their retention ends, in the topics of CDRs, commands, "
+				  "copies, alerts, transitions, advisories\n"
+				  "  and disputes, in what webhooks were sent, in logs (log.mask_numbers), and in counts of accounts, "
+				  "trunks and blocks; a call of the number that\n"
+				  "  comes later begins a new record\n";
 
 static int run(const struct options *o, const char *what)
 {
@@ -214,6 +223,8 @@ static int run(const struct options *o, const char *what)
 	enum err e = peek_open(o->config, &r, &why);
 	if (!e)
 		e = strcmp(what, "show") == 0 ? show(&r, o, &why) : control_put(&r, &o->command, &why);
+	if (!e && strcmp(what, "forget") == 0)
+		fputs(not_reached, stdout);
 	peek_close(&r);
 	return e ? verb_fail(e, &why) : 0;
 }
@@ -221,19 +232,14 @@ static int run(const struct options *o, const char *what)
 /* 0: go on; else the exit status, less one. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = {{"note", required_argument, NULL, 0},
-						{"provider", required_argument, NULL, 1},
-						{"carrier", required_argument, NULL, 2},
-						{"label", required_argument, NULL, 3},
-						{"source", required_argument, NULL, 4},
-						{"device", required_argument, NULL, 5},
-						{"result", required_argument, NULL, 6},
-						{"config", required_argument, NULL, 'c'},
-						{"by", required_argument, NULL, 'b'},
-						{"id", required_argument, NULL, 'i'},
-						{"wait", required_argument, NULL, 'w'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = {{"note", required_argument, NULL, 0},     {"provider", required_argument, NULL, 1},
+						{"carrier", required_argument, NULL, 2},  {"label", required_argument, NULL, 3},
+						{"source", required_argument, NULL, 4},   {"device", required_argument, NULL, 5},
+						{"result", required_argument, NULL, 6},   {"called", required_argument, NULL, 7},
+						{"add", no_argument, NULL, '+'},          {"remove", no_argument, NULL, '-'},
+						{"config", required_argument, NULL, 'c'}, {"by", required_argument, NULL, 'b'},
+						{"id", required_argument, NULL, 'i'},     {"wait", required_argument, NULL, 'w'},
+						{"help", no_argument, NULL, 'h'},         {0}};
 	struct control_command *c = &o->command;
 	int option;
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -248,6 +254,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		if (option == 'w' && strcmp(optarg, "0s") == 0)
 			c->wait_ms = 0;
 		o->config = option == 'c' ? optarg : o->config;
+		c->add = c->add || option == '+';
+		c->remove = c->remove || option == '-';
 		c->by = option == 'b' ? optarg : c->by;
 		c->id = option == 'i' ? optarg : c->id;
 		if (option >= 0 && option < (int)TAKEN)
@@ -295,9 +303,9 @@ int verb_number(int argc, char **argv)
 	o.number = o.command.number = optind + 1 < argc ? argv[optind + 1] : "";
 	o.command.command = what;
 	if (strcmp(what, "show") != 0 && !is_command(what))
-		return verb_usage(
-			"number",
-			"say what: show, dossier, list, may-call, contacts, quarantine, release, flag, clear, complaint, check or note");
+		return verb_usage("number", "say what: show, dossier, list, may-call, contacts, quarantine, release, flag, clear, "
+					    "complaint, contact, check, note "
+					    "or forget");
 	if (!o.config)
 		return verb_usage("number", "-c FILE is missing");
 	if (!e164_valid(slice_of(o.number)))

@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REQUIREMENTS = HERE / "requirements.txt"
-MODULES = ("test_run", "test_disputes", "test_copenhagen", "test_matrix", "test_failures", "test_positions", "test_webhook", "test_rollback", "test_group", "test_crash")
+MODULES = ("test_run", "test_disputes", "test_copenhagen", "test_matrix", "test_failures", "test_positions", "test_life", "test_webhook", "test_rollback", "test_group", "test_crash")
 
 
 def ensure_packages(program=__file__):

@@ -269,9 +269,9 @@ static void flag_may_quarantine_and_opens_its_steps_alone(void **state)
 	drive_said(&d, "0s transition active > rest by command Hiya, AT&T: Scam Likely until 30d #1\n"
 		       "0s number rest max 0 open flag Hiya/Scam Likely #1\n0s dispute hiya due #1\n");
 	assert_int_equal(drive_flag_on(&d, "One", "", "Scam Likely", T0 + D), FLAG_OPENED); /* in rest: no second one */
-	drive_said(&d, "0s number rest max 0 open flag Hiya/Scam Likely flag One/Scam Likely #1\n1d dispute one due 'f1' #1\n");
+	drive_said(&d, "1d number rest max 0 open flag Hiya/Scam Likely flag One/Scam Likely #1\n1d dispute one due 'f1' #1\n");
 	drive_clear_at(&d, "Hiya", T0 + 2 * D); /* the episode keeps its step */
-	drive_said(&d, "0s number rest max 0 open flag One/Scam Likely #1\n");
+	drive_said(&d, "2d number rest max 0 open flag One/Scam Likely #1\n");
 	drive_release(&d);
 }
 
@@ -286,11 +286,10 @@ static void end_of_an_episode_closes_what_no_flag_asks_for(void **state)
 	assert_null(drive_dispute(&d, "one", "accepted", NULL, T0 + 3 * D));
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + 4 * D, false, "mine"));
-	drive_said(&d,
-		   "4d transition rest > active by command mine until - #1\n4d number active (gone) max -1 open flag Hiya/Spam Risk #1\n"
-		   "4d case_study released #1\n"
-		   "4d dispute fcr closed 'the episode is over' #1\n4d dispute att closed 'the episode is over' #1\n"
-		   "4d dispute fcc closed 'the episode is over' #1\n");
+	drive_said(&d, "4d transition rest > active by command mine until - #1\n4d case_study released #1\n"
+		       "4d number active (gone) max -1 open flag Hiya/Spam Risk #1\n"
+		       "4d dispute fcr closed 'the episode is over' #1\n4d dispute att closed 'the episode is over' #1\n"
+		       "4d dispute fcc closed 'the episode is over' #1\n");
 	drive_clear_at(&d, "Hiya", T0 + 5 * D);
 	drive_said(&d, "5d dispute hiya closed 'its flag was cleared' #1\n");
 	drive_release(&d);
@@ -323,8 +322,8 @@ static void relapse_keeps_open_steps_and_begins_those_anew_that_were_over(void *
 	buf_reset(&d.log);
 	assert_true(drive_command(&d, T0 + 40 * D, true, "again"));
 	drive_until(&d, T0 + 45 * D);
-	drive_said(&d, "40d transition limited > rest by command again until 70d #2\n40d number rest max 0 open #2\n"
-		       "40d case_study relapsed #1\n"
+	drive_said(&d, "37d advisory daily_minimum #1\n40d transition limited > rest by command again until 70d #2\n"
+		       "40d case_study relapsed #1\n40d number rest max 0 open #2\n"
 		       "42d dispute hiya due #2\n43d dispute att follow_up_due 'no reply is recorded: ask again' #2\n");
 	drive_release(&d);
 }
@@ -357,6 +356,18 @@ static void edited_table_moves_no_step(void **state)
 	assert_null(drive_dispute(&d, "hiya", NULL, NULL, T0 + 6 * D)); /* gone from the table */
 	drive_said(&d, "2d dispute hiya due #1\n5d dispute att due #1\n5d dispute fcr due #1\n6d dispute hiya sent next 13d #1\n");
 	assert_true(drive_command(&d, T0 + 7 * D, false, "r"));
+	drive_release(&d);
+}
+
+static void number_that_is_not_managed_has_no_steps(void **state)
+{
+	struct drive d;
+	(void)state;
+	start(&d);
+	d.policies.none_managed = true;
+	assert_int_equal(drive_flag_on(&d, "Hiya", "AT&T", "Scam Likely", T0), FLAG_OPENED);
+	drive_said(&d, "0s transition active > rest by command Hiya, AT&T: Scam Likely until 30d #1\n"
+		       "0s number rest max 0 open flag Hiya/Scam Likely #1\n");
 	drive_release(&d);
 }
 
@@ -464,6 +475,7 @@ int main(void)
 		cmocka_unit_test(relapse_keeps_open_steps_and_begins_those_anew_that_were_over),
 		cmocka_unit_test(what_was_due_before_the_clock_of_the_shard_is_said_at_once),
 		cmocka_unit_test(edited_table_moves_no_step),
+		cmocka_unit_test(number_that_is_not_managed_has_no_steps),
 		cmocka_unit_test(rules_open_no_steps_by_their_flags),
 		cmocka_unit_test(checks_and_notes_are_kept),
 		cmocka_unit_test(checks_have_200_bytes_the_oldest_go),
