@@ -55,14 +55,14 @@ static uint8_t reason_of(const char *name)
 
 static void count(uint16_t *n)
 {
-	if (*n < UINT16_MAX)
+	if (*n < CASE_COUNT_MAX)
 		++*n;
 }
 
 static void sum(uint32_t *n, int64_t more)
 {
 	if (more > 0)
-		*n = more > UINT32_MAX - *n ? UINT32_MAX : *n + (uint32_t)more;
+		*n = more > CASE_SUM_MAX - *n ? CASE_SUM_MAX : *n + (uint32_t)more;
 }
 
 static void count_violation(struct episode *e, struct slice policy)
@@ -188,13 +188,13 @@ void episode_decode(struct reader *r, struct episode *e)
 	e->limited_ms = read_behind(r, e->began_ms);
 	e->moderate_ms = read_behind(r, e->began_ms);
 	for (int i = 0; i < CASE_POLICIES; i++)
-		e->broken[i] = (uint16_t)read_upto(r, UINT16_MAX);
+		e->broken[i] = (uint16_t)read_upto(r, CASE_COUNT_MAX);
 	uint16_t *counts[] = {&e->restarts, &e->advisories, &e->sent, &e->answered, &e->flags_opened, &e->flags_cleared};
 	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-		*counts[i] = (uint16_t)read_upto(r, UINT16_MAX);
+		*counts[i] = (uint16_t)read_upto(r, CASE_COUNT_MAX);
 	uint32_t *sums[] = {&e->days, &e->calls, &e->picked_up, &e->talk_s, &e->past_calls, &e->past_picked_up};
 	for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
-		*sums[i] = (uint32_t)read_upto(r, UINT32_MAX);
+		*sums[i] = (uint32_t)read_upto(r, CASE_SUM_MAX);
 	for (int i = 0; i < CASE_HEALTHS; i++) {
 		e->health[i] = (int8_t)reader_u8(r);
 		if (e->health[i] < -1 || e->health[i] > 100)
@@ -412,7 +412,7 @@ static void finish(struct turn *t, const struct event *end)
 				     .began_ms = e->began_ms,
 				     .ended_ms = end->time_ms};
 	history_stage_row(&t->s->history, &row, t->state->history.finished);
-	if (t->state->history.finished < UINT16_MAX)
+	if (t->state->history.finished < CASE_COUNT_MAX)
 		t->state->history.finished++;
 	t->state->episode.number = 0;
 }

@@ -27,7 +27,9 @@ const char *case_outcome_name(uint8_t outcome); /* NULL: none of these */
 extern const char *const case_policy_names[CASE_POLICIES];
 const char *case_reason_name(uint8_t reason); /* "rule", "command", "violation", ...; "" if not known */
 
-/* Counters saturate. */
+/* Counters saturate: what they take in the record is bounded. */
+#define CASE_COUNT_MAX 0x3fff
+#define CASE_SUM_MAX 0x0fffffff
 struct episode {
 	uint32_t number; /* 0: none goes on */
 	uint8_t reason;

@@ -390,7 +390,7 @@ void history_head_decode(struct reader *r, struct history_head *h)
 	int64_t told_day = reader_zigzag(r);
 	*h = (struct history_head){(uint32_t)entries, (uint32_t)segment,  (uint16_t)used,   places & 15,
 				   places >> 4,       (uint16_t)finished, (int32_t)told_day};
-	if (told_day < -1000000 || told_day > 100000000 || finished > UINT16_MAX || entries > UINT32_MAX || segment == 0 ||
+	if (told_day < -1000000 || told_day > 100000000 || finished > CASE_COUNT_MAX || entries > UINT32_MAX || segment == 0 ||
 	    segment > UINT32_MAX || used > SEGMENT_BYTES || h->slot >= HISTORY_SEGMENTS || h->pinned > HISTORY_SEGMENTS)
 		r->bad = true;
 }

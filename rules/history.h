@@ -123,7 +123,7 @@ static inline bool history_in_episode(enum phase p)
 {
 	return p == PHASE_REST || p == PHASE_LIMITED || p == PHASE_MODERATE;
 }
-#define HISTORY_SECTION_MAX 168 /* bytes of the record, with every counter at its limit; about 20 in quiet times, 60 in an episode */
+#define HISTORY_SECTION_MAX 144 /* bytes of the record, with every counter at its limit; about 15 in quiet times, 60 in an episode */
 
 bool history_head_plain(const struct history_head *h); /* nothing to store */
 void history_head_decode(struct reader *r, struct history_head *h);

@@ -178,7 +178,7 @@ static void counters_come_from_the_entries(void **state)
 	episode_count_past_day(&e, &(struct history_day){0, 150, 15, 10, 0, 0});
 	assert_true(e.broken[0] == 2 && e.broken[4] == 1 && e.advisories == 1 && e.sent == 1 && e.answered == 1 && e.flags_opened == 1);
 	assert_true(e.days == 2 && e.calls == 14 && e.picked_up == 9 && e.talk_s == 1100 && e.past_calls == 150 && e.past_picked_up == 15);
-	e.broken[1] = UINT16_MAX;
+	e.broken[1] = CASE_COUNT_MAX;
 	e.health[2] = -1;
 	episode_encode(&e, &b);
 	struct reader r = reader_of(b.data, b.len);
@@ -196,17 +196,32 @@ static void counters_come_from_the_entries(void **state)
 
 static void counters_at_their_limits_take_what_the_section_may_take(void **state)
 {
-	struct episode e;
-	struct history_head h = {UINT32_MAX, UINT32_MAX, 3392, 3, 4, UINT16_MAX, INT32_MAX};
+	struct episode e = {.number = UINT32_MAX, .detail_len = CASE_DETAIL_MAX, .began_ms = T0 * 20}, back;
+	struct history_head h = {UINT32_MAX, UINT32_MAX, 3392, 3, 4, CASE_COUNT_MAX, 100000000};
 	struct buf b = {0};
 	(void)state;
-	memset(&e, 0xff, sizeof e);
-	e.detail_len = CASE_DETAIL_MAX;
-	e.began_ms = T0 * 20;
-	e.limited_ms = e.moderate_ms = e.began_ms + 10000 * D;
+	e.limited_ms = e.moderate_ms = e.began_ms + 100000 * D;
+	for (int i = 0; i < 70000; i++) {
+		const struct history_entry what = {T0, HISTORY_VIOLATION,
+						   .violation = {.policy = slice_of(case_policy_names[i % CASE_POLICIES])}};
+		const struct history_entry sent = {T0, HISTORY_DISPUTE,
+						   .dispute = {.state = i % 2 ? SLICE_LIT("sent") : SLICE_LIT("answered")}};
+		episode_count(&e, &what);
+		episode_count(&e, &sent);
+		episode_count(&e, &(struct history_entry){.time_ms = T0, .kind = HISTORY_ADVISORY});
+		episode_count_day(&e, &(struct history_day){.calls = INT64_MAX, .answered = INT64_MAX, .talk_s = INT64_MAX});
+		episode_count_past_day(&e, &(struct history_day){.calls = 1 << 20, .answered = 1 << 20});
+	}
+	e.restarts = e.flags_opened = e.flags_cleared = CASE_COUNT_MAX;
+	assert_true(e.advisories == CASE_COUNT_MAX && e.calls == CASE_SUM_MAX && e.past_calls == CASE_SUM_MAX);
 	history_head_encode(&h, &b);
 	episode_encode(&e, &b);
 	assert_in_range(b.len, 100, HISTORY_SECTION_MAX);
+	struct reader r = reader_of(b.data, b.len);
+	history_head_decode(&r, &h);
+	episode_decode(&r, &back);
+	assert_false(r.bad);
+	assert_memory_equal(&e, &back, sizeof e);
 	buf_release(&b);
 }
 
