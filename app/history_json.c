@@ -6,24 +6,6 @@
 
 #include <stdio.h>
 
-static void write_value(struct json *j, const struct value *v)
-{
-	switch (v->type) {
-	case VALUE_INT:
-		json_int(j, v->i);
-		break;
-	case VALUE_DOUBLE:
-		json_double(j, v->d);
-		break;
-	case VALUE_BOOL:
-		json_bool(j, v->b);
-		break;
-	case VALUE_STRING:
-		json_text(j, v->s);
-		break;
-	}
-}
-
 static void write_day(struct json *j, int64_t day)
 {
 	char text[TIME_TEXT_BYTES], cut[16];
@@ -40,7 +22,7 @@ static void write_figures(struct json *j, const struct history_figures *f)
 	json_open(j, '{');
 	for (uint32_t i = 0; i < f->cnt; i++) {
 		json_key_slice(j, f->of[i].text);
-		write_value(j, &f->of[i].value);
+		json_value(j, &f->of[i].value);
 	}
 	json_close(j, '}');
 }
@@ -66,7 +48,7 @@ static void write_field(struct json *j, const struct history_entry *e, const str
 		json_text(j, *(const struct slice *)at);
 		break;
 	case FIELD_VALUE:
-		write_value(j, at);
+		json_value(j, at);
 		break;
 	case FIELD_FIGURES:
 		write_figures(j, at);

@@ -58,18 +58,6 @@ struct options {
 static const char *const windows[] = {"1h", "24h", "7d", "31d"};
 #define WINDOWS 4
 
-static void write_value(struct json *j, const struct value *v)
-{
-	if (v->type == VALUE_INT)
-		json_int(j, v->i);
-	else if (v->type == VALUE_DOUBLE)
-		json_double(j, v->d);
-	else if (v->type == VALUE_BOOL)
-		json_bool(j, v->b);
-	else
-		json_text(j, v->s);
-}
-
 /* {"calls":{"1h":3,...},...}: every feature that has a window. */
 static void write_figures(struct json *j, const struct subject *s)
 {
@@ -94,7 +82,7 @@ static void write_figures(struct json *j, const struct subject *s)
 		}
 		struct value v = figure_get(&f, i);
 		json_key(j, windows[i % WINDOWS]);
-		write_value(j, &v);
+		json_value(j, &v);
 		if (i % WINDOWS == WINDOWS - 1)
 			json_close(j, '}');
 	}
@@ -116,7 +104,7 @@ static void write_reasons(struct json *j, const struct subject *s)
 		json_key(j, "figure");
 		json_text(j, slice_of(reasons[i].figure));
 		json_key(j, "value");
-		write_value(j, &reasons[i].value);
+		json_value(j, &reasons[i].value);
 		json_key(j, "points");
 		json_double(j, reasons[i].points);
 		json_key(j, "most");

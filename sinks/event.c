@@ -127,24 +127,6 @@ static void write_cause(struct json *j, const struct cause *c)
 	json_close(j, '}');
 }
 
-static void write_value(struct json *j, const struct value *v)
-{
-	switch (v->type) {
-	case VALUE_INT:
-		json_int(j, v->i);
-		break;
-	case VALUE_DOUBLE:
-		json_double(j, v->d);
-		break;
-	case VALUE_STRING:
-		json_text(j, v->s);
-		break;
-	case VALUE_BOOL:
-		json_bool(j, v->b);
-		break;
-	}
-}
-
 static void write_pairs(struct json *j, const char *key, const struct event_pair *pairs, uint32_t n)
 {
 	json_key(j, key);
@@ -172,7 +154,7 @@ static void write_alert(struct json *j, const struct event_alert *a)
 	json_open(j, '{');
 	for (uint32_t i = 0; i < a->figure_cnt; i++) {
 		json_key_slice(j, a->figures[i].text);
-		write_value(j, &a->figures[i].value);
+		json_value(j, &a->figures[i].value);
 	}
 	json_close(j, '}');
 	write_pairs(j, "labels", a->labels, a->label_cnt);
@@ -238,9 +220,9 @@ static void write_violation(struct json *j, const struct event_violation *v)
 	json_key(j, "day");
 	json_text(j, v->day);
 	json_key(j, "limit");
-	write_value(j, &v->limit);
+	json_value(j, &v->limit);
 	json_key(j, "value");
-	write_value(j, &v->value);
+	json_value(j, &v->value);
 	json_key(j, "consequence");
 	json_text(j, v->consequence);
 }

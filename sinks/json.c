@@ -209,6 +209,24 @@ void json_time(struct json *j, int64_t ms)
 		json_string(j, time_format(ms, t));
 }
 
+void json_value(struct json *j, const struct value *v)
+{
+	switch (v->type) {
+	case VALUE_INT:
+		json_int(j, v->i);
+		break;
+	case VALUE_DOUBLE:
+		json_double(j, v->d);
+		break;
+	case VALUE_STRING:
+		json_text(j, v->s);
+		break;
+	case VALUE_BOOL:
+		json_bool(j, v->b);
+		break;
+	}
+}
+
 void json_raw(struct json *j, struct slice s)
 {
 	comma(j);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "schemas/event.h"
 
 struct json {
 	struct buf *out;     /* appended to */
@@ -36,7 +37,8 @@ void json_uint(struct json *j, uint64_t v);
 void json_double(struct json *j, double v); /* the shortest text that reads back unchanged; not finite: null */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
-void json_time(struct json *j, int64_t ms);    /* RFC 3339; TIME_NONE and TIME_NEVER: null */
+void json_time(struct json *j, int64_t ms); /* RFC 3339; TIME_NONE and TIME_NEVER: null */
+void json_value(struct json *j, const struct value *v);
 void json_raw(struct json *j, struct slice s); /* JSON text as it is */
 
 #endif
