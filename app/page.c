@@ -6,8 +6,8 @@
 static const char *const style[] = {
 	":root{--bg:#fff;--text:#1a1d21;--muted:#5a646e;--line:#d9dee3;--full:#1f5fbf;--soft:#b3c8e8;--panel:#f6f8fa;--heat:31,95,191;",
 	"--rest:#c4473f;--limited:#dd9a35;--moderate:#8fae3c;--active:#4b9b6f;--aging:#8a7fc0;color-scheme:light dark}",
-	"@media "
-	"(prefers-color-scheme:dark){:root{--bg:#14171a;--text:#e6e9ec;--muted:#9aa4ad;--line:#333a41;--full:#6ea3f0;--soft:#3a5178;",
+	"@media (prefers-color-scheme:dark){:root{--bg:#14171a;--text:#e6e9ec;--muted:#9aa4ad;--line:#333a41;",
+	"--full:#6ea3f0;--soft:#3a5178;",
 	"--panel:#1c2126;--heat:110,163,240;--rest:#e0736b;--limited:#e2ad5c;--moderate:#a9c465;--active:#6bbd8e;--aging:#a79ddb}}",
 	"*{box-sizing:border-box}",
 	"body{margin:0 auto;max-width:60rem;padding:1.25rem 1rem 3rem;background:var(--bg);color:var(--text);",

@@ -52,6 +52,7 @@ void day_on_end(struct turn *t, int64_t due_ms)
 		return;
 	d->end_ms = TIME_NONE;
 	t->state->changed = true;
+	t->say_number = !judge_was_told(t, d);
 	judge_share(t, d, due_ms);
 }
 

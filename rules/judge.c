@@ -10,6 +10,8 @@
 
 #include <assert.h>
 
+#define TOLD_BEYOND_CAP 20 /* calls of a day above the cap, after each of which the number is said */
+
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
@@ -92,6 +94,7 @@ static void go_back(struct turn *t, const struct judged *j, int64_t since_ms, in
 	l->day_cnt = kept;
 	l->block_ms = TIME_NONE;
 	l->block_calls = l->block_answered = 0;
+	t->say_number = true;
 	p->phase = PHASE_REST;
 	l->begin_ms = l->before_ms;
 	l->before_ms = TIME_NONE;
@@ -132,9 +135,10 @@ void judge_breach(struct turn *t, const struct judged *j)
 	j->day->said |= (uint8_t)(1u << j->what);
 	l->breach_ms = l->breach_ms == TIME_NONE ? j->at_ms : later(l->breach_ms, j->at_ms);
 	t->state->changed = true;
-	t->say_number = true;
-	if (first)
+	if (first) {
+		t->say_number = true;
 		say_violation(t, j);
+	}
 	if (c == CONSEQUENCE_EXTEND && !j->before)
 		p->until_ms += t->policy->rest_extend_ms;
 	else if (c == CONSEQUENCE_RESTART && !j->before)
@@ -265,6 +269,13 @@ static int phase_at(const struct turn *t, const struct cdr *call)
 	return l->before_ms != TIME_NONE && call->event_ms >= l->before_ms && call->start_ms >= l->before_ms ? 1 : -1;
 }
 
+/* After a judged call the number is said anew, so that a dialler can obey; far above the cap nobody does, and the end of the day says what came of it. */
+bool judge_was_told(const struct turn *t, const struct life_day *d)
+{
+	struct event_caps caps = phase_caps(t, t->state->phase.phase, d->day);
+	return caps.daily_max >= 0 && d->calls <= (uint32_t)caps.daily_max + TOLD_BEYOND_CAP;
+}
+
 void judge_call(struct turn *t, const struct cdr *call)
 {
 	struct life *l = &t->state->life;
@@ -284,8 +295,8 @@ void judge_call(struct turn *t, const struct cdr *call)
 		base.day = &old;
 	bool known = judge_is_known(t, call->called_number, t->subject->called);
 	count_call(t, call, &base, known);
-	t->say_number = t->say_number || phase_caps(t, t->state->phase.phase, base.day->day).daily_max >= 0;
 	judge_limits(t, call, &base, known);
+	t->say_number = t->say_number || judge_was_told(t, base.day);
 	if (base.phase == PHASE_MODERATE && !base.before && !known && call->answered && t->subject->called &&
 	    call->talk_ms >= t->policy->limited_talk_s * SECOND_MS)
 		contacts_meet(&t->state->contacts, t->subject->called);

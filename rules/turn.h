@@ -153,7 +153,8 @@ void judge_call(struct turn *t, const struct cdr *call);
 void judge_breach(struct turn *t, const struct judged *j);
 struct slice judge_day_text(struct turn *t, int64_t day);
 int64_t judge_local_day(const struct turn *t, int64_t ms);
-int64_t judge_day_begin_ms(const struct turn *t, int64_t day); /* the first moment of a local day */
+int64_t judge_day_begin_ms(const struct turn *t, int64_t day);       /* the first moment of a local day */
+bool judge_was_told(const struct turn *t, const struct life_day *d); /* the number was said after its last call */
 bool judge_is_known(const struct turn *t, struct slice called, uint64_t packed);
 bool judge_is_apart(const struct turn *t, const struct slice *called, size_t n); /* emergency and test numbers: under any of these names */
 

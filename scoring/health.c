@@ -6,7 +6,7 @@
  *   Shares and means are read as if some more calls of an unremarkable number had been made (EXTRA): so a share of few calls counts little, nothing is
  *   divided by zero, and no single call moves much. The truth is what is shown.
  *
- *   Calls received can only win points: where the relay does not bring them nobody has any, and nobody loses.
+ *   Nothing of it comes through the relay: calls received would make health depend on when copies come, and live and replay must say the same.
  *
  * PRECISION
  *   Whole numbers, so that it is the same on every machine. Points are kept in millionths and cut off at the end.
@@ -34,7 +34,6 @@ enum row_kind {
 	ROW_AVG_TALK, /* ms */
 	ROW_AGE,      /* days */
 	ROW_COUNT,    /* a */
-	ROW_WON,      /* a / b, in millionths, without extra calls: its points come on top, up to 100 of the part */
 };
 
 struct knot {
@@ -89,8 +88,6 @@ static const struct row rows[] = {
 	 "abandoned_ratio[\"31d\"]", "answered calls were dropped by the caller within 3 s"},
 	{HEALTH_SENTIMENT, ROW_SHARE, 10, COUNT_OFF_HOURS, COUNT_ZONED, 50000, 2, {AT(0.05, 100), AT(0.30, 0)},
 	 "off_hours_ratio[\"31d\"]", "calls began before 8 or after 21 o'clock where they went"},
-	{HEALTH_SENTIMENT, ROW_WON, 10, COUNT_INCOMING, COUNT_CALLS, 0, 2, {AT(0.05, 0), AT(0.24, 100)},
-	 "in_out_ratio[\"31d\"]", "calls received, by calls made: people call back"},
 };
 /* clang-format on */
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -114,8 +111,6 @@ static int64_t figure_of(const struct row *r, const struct health_facts *h)
 		return h->age_days;
 	case ROW_COUNT:
 		return a;
-	case ROW_WON:
-		return b ? a * ONE / b : 0;
 	}
 	return 0;
 }
@@ -139,19 +134,14 @@ static int64_t row_points(const struct row *r, const struct health_facts *h)
 }
 
 struct sums { /* 0 to FULL */
-	int64_t lost[HEALTH_PARTS], won[HEALTH_PARTS];
+	int64_t lost[HEALTH_PARTS];
 };
 
 static struct sums sum_rows(const struct health_facts *h)
 {
-	struct sums s = {{0}, {0}};
+	struct sums s = {{0}};
 	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].kind == ROW_WON)
-			s.won[rows[i].part] += rows[i].weight * row_points(&rows[i], h);
-		else
-			s.lost[rows[i].part] += rows[i].weight * (ONE - row_points(&rows[i], h));
-	for (int p = 0; p < HEALTH_PARTS; p++)
-		s.won[p] = s.won[p] < s.lost[p] ? s.won[p] : s.lost[p];
+		s.lost[rows[i].part] += rows[i].weight * (ONE - row_points(&rows[i], h));
 	return s;
 }
 
@@ -163,7 +153,7 @@ void health_make(const struct health_facts *h, struct health *out)
 	if (h->n[COUNT_CALLS] < HEALTH_CALLS_MIN)
 		return;
 	for (int p = HEALTH_MATURITY; p < HEALTH_PARTS; p++) {
-		int64_t part = FULL - s.lost[p] + s.won[p];
+		int64_t part = FULL - s.lost[p];
 		out->of[p] = (int32_t)(part / ONE);
 		all += part_weight[p] * part;
 	}
@@ -198,7 +188,7 @@ static void tell_figure(const struct row *r, const struct health_facts *h, struc
 {
 	double a = (double)h->n[r->a], b = (double)h->n[r->b];
 	out->value = (struct value){.type = VALUE_INT, .i = r->kind == ROW_AGE ? h->age_days : (int64_t)h->n[r->a]};
-	if (r->kind == ROW_SHARE || r->kind == ROW_WON)
+	if (r->kind == ROW_SHARE)
 		out->value = (struct value){.type = VALUE_DOUBLE, .d = b > 0 ? a / b : 0.0};
 	if (r->kind == ROW_AVG_TALK)
 		out->value = (struct value){.type = VALUE_DOUBLE, .d = a > 0 ? (double)h->talk_ms / 1000.0 / a : 0.0};
@@ -215,7 +205,7 @@ static void tell_words(const struct row *r, const struct health_facts *h, struct
 	char all[24], none[24], what[112];
 	write_x(all, sizeof all, r, best->x);
 	write_x(none, sizeof none, r, worst->x);
-	if (r->kind == ROW_SHARE || r->kind == ROW_WON)
+	if (r->kind == ROW_SHARE)
 		snprintf(what, sizeof what, "%llu of %llu %s", (unsigned long long)h->n[r->a], (unsigned long long)h->n[r->b], r->words);
 	else if (r->kind == ROW_AVG_TALK)
 		snprintf(what, sizeof what, "%llu %s %s", (unsigned long long)h->n[r->a], r->words, out->text);
@@ -230,23 +220,20 @@ static double health_points(const struct row *r, int64_t of_part)
 	return (double)(part_weight[r->part] * of_part / ONE) / 100.0; /* in hundredths */
 }
 
-static void tell(const struct row *r, const struct health_facts *h, const struct sums *s, struct health_reason *out)
+static void tell(const struct row *r, const struct health_facts *h, struct health_reason *out)
 {
-	bool wins = r->kind == ROW_WON;
 	int64_t points = row_points(r, h), first = r->knot[0].points, last = r->knot[r->knots - 1].points;
 	int64_t least = first < last ? first : last;
 	*out = (struct health_reason){.part = (enum health_part)r->part, .figure = r->figure};
-	out->points = health_points(r, wins ? s->won[r->part] : -(r->weight * (ONE - points)));
-	out->most = health_points(r, r->weight * (ONE - (wins ? 0 : least * POINT)));
+	out->points = health_points(r, -(r->weight * (ONE - points)));
+	out->most = health_points(r, r->weight * (ONE - least * POINT));
 	tell_figure(r, h, out);
 	tell_words(r, h, out);
 }
 
-/* What is lost comes first, then what is won, then the rest. */
+/* What is lost comes first. */
 static bool before(const struct health_reason *a, const struct health_reason *b)
 {
-	if ((a->points < 0) != (b->points < 0))
-		return a->points < 0;
 	return fabs(a->points) > fabs(b->points);
 }
 
@@ -258,11 +245,10 @@ uint32_t health_reasons(const struct subject *s, int64_t as_of_ms, struct health
 	health_read(s, as_of_ms, &h);
 	if (h.n[COUNT_CALLS] < HEALTH_CALLS_MIN)
 		return 0;
-	struct sums sums = sum_rows(&h);
 	for (uint32_t i = 0; i < ROWS; i++) {
 		struct health_reason r;
 		uint32_t at = i;
-		tell(&rows[i], &h, &sums, &r);
+		tell(&rows[i], &h, &r);
 		for (; at > 0 && before(&r, &out[at - 1]); at--)
 			out[at] = out[at - 1];
 		out[at] = r;

@@ -173,13 +173,13 @@ struct health_reason {
 	enum health_part part; /* that it belongs to */
 	const char *figure;    /* as a rule names it: answer_ratio["31d"] */
 	struct value value;    /* the true figure */
-	double points;         /* of 100 of health: lost, below 0; won, above 0 */
-	double most;           /* the most that it can lose, or win */
+	double points;         /* of 100 of health, lost: below 0 */
+	double most;           /* the most that it can lose */
 	char text[24];         /* the figure, written for people: "0.12", "14 s", "3" */
 	char words[160];       /* "12 of 100 calls were answered; full points from 0.45" */
 };
 #define HEALTH_REASONS_MAX 24
-/* The most lost first, ties in the order of health.md. What is neither lost nor won is told too, last, with 0. Returns how many; 0 if health is -1. */
+/* The most lost first, ties in the order of health.md. What loses nothing is told too, last, with 0. Returns how many; 0 if health is -1. */
 uint32_t health_reasons(const struct subject *s, int64_t as_of_ms, struct health_reason out[HEALTH_REASONS_MAX]);
 
 /* ---- contacts ---- */

@@ -25,6 +25,7 @@ DAY = 24 * HOUR
 LATE = 6 * HOUR     # allowed_lateness
 KEPT = 31 * DAY     # windows; the reach of "in the 31 days before"
 KEEP = 38 * DAY     # state.keep
+TOLD_BEYOND_CAP = 20
 NEWEST = 128        # duplicates are looked for among these; contacts kept exactly
 
 READINGS = {
@@ -510,7 +511,9 @@ class Number:
             self.judge_short_call(call, span, day)
         if span.phase == "moderate":
             self.count_new_contact(call, span, day)
-        if span is self.span and self.policy().caps(span.phase, self.aging_day(span, day))["daily_max"] is not None:
+        most = self.policy().caps(span.phase, self.aging_day(span, day))["daily_max"]
+        # far above the cap the program says the number once more at the end of the day, not after each call
+        if span is self.span and most is not None and span.judged[day] <= most + TOLD_BEYOND_CAP:
             self.must(call.event)
         return True
 
