@@ -281,10 +281,20 @@ static double baseline(struct figures *f, const struct figure_key *k)
 
 /* ---- health ---- */
 
+/* Since the first call that it made, in its present record: there its sequence begins, and a number says fewer events than a day has ms. Without one (calibrate),
+ * since it was first seen. age_days counts calls received too, and these come through the relay when they come: health must not hang on that. */
+static int64_t own_days(const struct figures *f)
+{
+	const struct subject *s = f->subject;
+	int64_t days = s->sequence > 0 && s->sequence < (uint64_t)YEAR_10000_MS ? utc_day(f->as_of_ms) - utc_day((int64_t)s->sequence)
+										: age_days(f);
+	return days > 0 ? days : 0;
+}
+
 static void health_facts_of(struct figures *f, struct health_facts *h)
 {
 	static const uint8_t counters[] = HEALTH_COUNTERS;
-	*h = (struct health_facts){.age_days = age_days(f)};
+	*h = (struct health_facts){.age_days = own_days(f)};
 	for (size_t i = 0; i < sizeof counters; i++)
 		h->n[counters[i]] = count_in(f, WINDOW_MAX_MS, counters[i]);
 	h->talk_ms = window_of(f, WINDOW_MAX_MS, PART_SUMS)->talk_ms;

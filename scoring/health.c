@@ -60,7 +60,7 @@ static const uint8_t part_weight[HEALTH_PARTS] = {
 	}
 /* clang-format off */
 static const struct row rows[] = {
-	{HEALTH_MATURITY, ROW_AGE, 70, 0, 0, 0, 3, {{0, 0}, {30, 50}, {90, 100}}, "age_days", "days since it was first seen"},
+	{HEALTH_MATURITY, ROW_AGE, 70, 0, 0, 0, 3, {{0, 0}, {30, 50}, {90, 100}}, "age_days", "days since the first call that it made"},
 	{HEALTH_MATURITY, ROW_COUNT, 30, COUNT_CALLS, 0, 0, 2, {{20, 40}, {100, 100}}, "calls[\"31d\"]", "calls made: few say little"},
 	{HEALTH_CONNECTION, ROW_SHARE, 50, COUNT_ANSWERED, COUNT_CALLS, 250000, 2, {AT(0.05, 0), AT(0.50, 100)},
 	 "answer_ratio[\"31d\"]", "calls were answered"},

@@ -4,7 +4,7 @@ equal byte for byte, events by id and content."""
 import json
 import re
 
-from harness import PARTITIONS, compare, expect, replay_events, wait_until
+from harness import PARTITIONS, compare, expect, of_numbers, replay_events, wait_until
 
 RELAY_OFF = 'relay: {called: "off", account: false, trunk: false, block: false}\n'
 RULES = """\
@@ -131,12 +131,6 @@ def test_matrix_one_by_one_and_a_day_late(env):
     env.say(f"{len(lines)} CDRs one by one, {len(events)} events")
 
 
-def without_relayed(events):
-    """Less what the relay feeds: health, which reads how many calls a number receives, and what cohorts say."""
-    return {k: e | {"data": {n: v for n, v in (e["data"] or {}).items() if not n.startswith("health")}} for k, e in events.items()
-            if e["subject"].startswith("+")}
-
-
 def test_matrix_relay_on(env):
     """Copies come when they come, so what the exact range does not hold may differ within its bounds; what is counted may not."""
     env.write("rules.yaml", RULES)
@@ -150,7 +144,7 @@ def test_matrix_relay_on(env):
     dump, events = replayed(env, config, path, file, "out")
     Lives(env, config, control, (0.4, 0.8))
     config.wait_said()
-    compare("events of live against replay", without_relayed(config.events()), without_relayed(events))
+    compare("events of live against replay", of_numbers(config.events()), of_numbers(events))
     mine = env.verb("state", "dump", "--subjects", "-c", config.path)
     counted = ("kind", "first_seen", "lifetime", "phase", "episode", "phase_since", "flags", "open_alerts")
     plain = [{o["subject"]: {k: o[k] for k in counted} for o in map(json.loads, text.splitlines())} for text in (mine, dump)]
