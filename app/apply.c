@@ -158,7 +158,6 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 {
 	histories_take(s, sub, rs);
 	s->flagged_ms = TIME_NONE;
-	s->quarantined = false;
 	if (rs->changed) {
 		table_set_state(s->table, sub, rs->state, rs->state_len);
 		timers_set(&s->timers, subject_key(sub), sub->key_hash, rs->due_ms);
@@ -173,7 +172,6 @@ static void after_rules(struct shard *s, struct subject *sub, const struct rules
 		bool to_rest = e->kind == EVENT_TRANSITION && e->transition.to == PHASE_REST && e->transition.from != PHASE_REST;
 		if (e->kind == EVENT_ALERT_RAISED || to_rest)
 			s->flagged_ms = e->time_ms;
-		s->quarantined = s->quarantined || to_rest;
 		if (e->kind == EVENT_NUMBER)
 			tell_health(s->figures_of[sub->kind], &e->number);
 		shard_event(s, sub, e, i);
@@ -189,14 +187,7 @@ static enum err tell_cohorts(struct shard *s, const struct subject *sub, const s
 	s->flagged_ms = TIME_NONE;
 	if (flagged_ms == TIME_NONE || sub->kind != SUBJECT_NUMBER)
 		return ERR_OK;
-	struct slice account = SLICE_NONE;
-	const struct rules_subject rs = {.key = subject_key(sub), .kind = SUBJECT_NUMBER, .state = sub->state, .state_len = sub->state_len};
-	struct rules_view v;
-	if (!c && sub->state_len && rules_view(s->scratch, s->rules, &rs, &v) == ERR_OK)
-		account = v.account;
-	bool quarantined = s->quarantined;
-	enum err e = facts_put(s, COPY_FLAGGED, subject_key(sub), c, account, flagged_ms, why);
-	return e || !quarantined ? e : facts_put(s, COPY_CHECK, subject_key(sub), c, account, flagged_ms, why);
+	return facts_put(s, COPY_FLAGGED, subject_key(sub), c, SLICE_NONE, flagged_ms, why);
 }
 
 /* The figures that the rules stage knows, if a rule asks for them. */
@@ -280,18 +271,6 @@ static void ask_cohort(struct shard *s, struct subject *sub, const struct copy *
 		s->pipe->applied(s->pipe->applied_ctx, f, sub, NULL, false);
 }
 
-/* Which of its numbers show the same: said, no rule is asked. */
-static void answer_check(struct shard *s, struct subject *sub, const struct copy *c)
-{
-	struct rules_subject rs = view_of(s, sub);
-	const struct cause before = s->cause;
-	cohort_cause(s, c);
-	cohort_check(s, sub, c);
-	after_rules(s, sub, &rs);
-	s->cause = before;
-	s->step = NULL;
-}
-
 /* False: the record has to be loaded first. */
 static bool apply_copy(struct shard *s, const struct copy *c, enum err *e, struct err_text *why)
 {
@@ -309,8 +288,6 @@ static bool apply_copy(struct shard *s, const struct copy *c, enum err *e, struc
 		*e = fire_until(s, sub, c->event_ms, why);
 	bool ask = relay_apply(c, s->table, sub, s->pipe->settings->time.allowed_lateness_ms, clock_ms);
 	s->meta.counts.copies++;
-	if (!*e && c->kind == COPY_CHECK)
-		answer_check(s, sub, c);
 	if (!*e && ask && moves && (s->asks[sub->kind] || sub->state_len))
 		ask_cohort(s, sub, c);
 	return true;

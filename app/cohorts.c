@@ -7,12 +7,11 @@
  *
  * NUMBERS. A rule on a cohort may not quarantine; when it begins to fire, its numbers are named. Named are those that the record of the cohort knows: the
  * last 64 flagged, the callers of its newest 128 calls, the 64 seen last (scoring/cohort.c), at most 100 of them. DESIGN section 8 has every shard
- * name those of its own numbers that match, and section 9 asks every shard when a number is quarantined: that needs the numbers of each cohort in each shard, which no record keeps yet. Here would be the place to
+ * name those of its own numbers that match: that needs the numbers of each cohort in each shard, which no record keeps yet. Here would be the place to
  * send that question, a fact to every shard; `part` and `parts` of the advisory are there for the answers. */
 #include "app/shard.h"
 
 #define NAMED_MAX 100
-#define CHECK_BACK_MS (31 * DAY_MS) /* who was seen since then may be named when a number of the cohort is quarantined */
 
 void cohort_cause(struct shard *s, const struct copy *c)
 {
@@ -22,8 +21,7 @@ void cohort_cause(struct shard *s, const struct copy *c)
 		s->cause = (struct cause){.kind = CAUSE_CDR, .topic = topic, .partition = c->partition, .offset = c->offset};
 		return;
 	}
-	const char *kind = c->kind == COPY_FLAG ? "flag" : c->kind == COPY_CHECK ? "check" : "flagged";
-	s->step = arena_printf(&s->arena, "%s %llx", kind, (unsigned long long)c->caller).p;
+	s->step = arena_printf(&s->arena, "%s %llx", c->kind == COPY_FLAG ? "flag" : "flagged", (unsigned long long)c->caller).p;
 	if (!cause_decode(c->cause, topic, &s->arena, &s->cause)) /* of an older version */
 		s->cause = (struct cause){.kind = CAUSE_TIMER, .timer = "fact", .due_ms = c->event_ms};
 }
@@ -44,38 +42,6 @@ static uint32_t name_numbers(struct shard *s, const struct subject *sub, int64_t
 								     .last_ms = found[i].last_ms};
 	}
 	return cnt;
-}
-
-/* The number itself is left out. */
-static uint32_t leave_out(struct event_cohort_number *numbers, uint32_t n, const char *number)
-{
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (!slice_is(numbers[i].number, number))
-			numbers[kept++] = numbers[i];
-	return kept;
-}
-
-void cohort_check(struct shard *s, const struct subject *sub, const struct copy *c)
-{
-	struct event_cohort_number *numbers;
-	char number[NUMBER_TEXT_BYTES], at[TIME_TEXT_BYTES];
-	uint32_t len = number_unpack(c->caller, number);
-	uint32_t n = name_numbers(s, sub, c->event_ms - CHECK_BACK_MS, &numbers);
-	n = leave_out(numbers, n, number);
-	if (n == 0 || len == 0)
-		return;
-	struct event e = {.kind = EVENT_ADVISORY,
-			  .subject_kind = (enum subject_kind)sub->kind,
-			  .subject = subject_key(sub),
-			  .time_ms = c->event_ms,
-			  .step = "cohort_check"};
-	e.advisory = (struct event_advisory){.topic = "cohort_check",
-					     .check_id = arena_printf(&s->arena, "%s@%s", number, time_format(c->event_ms, at)),
-					     .asked = arena_copy(&s->arena, slice_make(number, len)),
-					     .numbers = numbers,
-					     .number_cnt = n};
-	shard_say(s, &e);
 }
 
 void cohort_advise(struct shard *s, const struct subject *sub)

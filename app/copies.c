@@ -102,7 +102,7 @@ enum err facts_put(struct shard *s, enum copy_kind kind, struct slice number, co
 			     c ? relay_account_key(c->tenant_id, c->account_id, &s->arena)
 			       : relay_account_key(SLICE_NONE, account, &s->arena),
 			     number, time_ms, cause, why);
-	if (!e && set->relay.trunk && c && kind != COPY_CHECK) /* of its account and its block */
+	if (!e && set->relay.trunk && c)
 		e = put_fact(s, kind, relay_trunk_key(c->ingress_trunk, &s->arena), number, time_ms, cause, why);
 	return e;
 }

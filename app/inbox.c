@@ -51,9 +51,8 @@ void shard_relay(struct shard *s, struct slice payload, int64_t offset)
 
 void inbox_put_in_order(struct shard *s)
 {
-	static const uint8_t turn[COPY_KIND_CNT + 1] = {
-		[COPY_TRUNK] = 0, [COPY_ACCOUNT] = 1, [COPY_BLOCK] = 2, [COPY_CALLED_BLOCK] = 3, [COPY_CALLED] = 4,
-		[COPY_FLAG] = 5,  [COPY_FLAGGED] = 6, [COPY_CHECK] = 7, [COPY_KIND_CNT] = 8};
+	static const uint8_t turn[COPY_KIND_CNT + 1] = {[COPY_TRUNK] = 0,  [COPY_ACCOUNT] = 1, [COPY_BLOCK] = 2,   [COPY_CALLED_BLOCK] = 3,
+							[COPY_CALLED] = 4, [COPY_FLAG] = 5,    [COPY_FLAGGED] = 6, [COPY_KIND_CNT] = 7};
 	uint32_t at[COPY_KIND_CNT + 1] = {0}, next = s->inbox_at;
 	if (s->inbox_ordered == s->inbox_cnt)
 		return;

@@ -152,7 +152,6 @@ bool relay_apply(const struct copy *c, struct table *t, struct subject *sub, int
 	case COPY_FLAGGED:
 		subject_add_flagged(t, sub, c->caller, c->event_ms);
 		return true;
-	case COPY_CHECK: /* answered by cohort_check(), changes no record */
 	case COPY_KIND_CNT:
 		break;
 	}

@@ -32,7 +32,6 @@ enum copy_kind {
 	COPY_BLOCK,
 	COPY_FLAG,    /* fact: an external flag or a complaint about a number of the cohort */
 	COPY_FLAGGED, /* fact: a number of the cohort began to fire a rule or went into quarantine */
-	COPY_CHECK,   /* fact, a question: a number went into quarantine; which others of the cohort show the same? */
 	COPY_KIND_CNT
 };
 #define COPY_IS_FACT(kind) ((kind) >= COPY_FLAG)

@@ -94,7 +94,6 @@ struct shard {
 	struct cause cause;
 	const char *step;   /* beside the cause, part of the ids: which fact it was; NULL: none */
 	int64_t flagged_ms; /* what was said by the stage called last makes its number a flagged one, since then; TIME_NONE: it does not */
-	bool quarantined;   /* so was it with a quarantine */
 	struct planned *plan; /* PLAN_MAX: records batch.at to plan_to, at their index modulo PLAN_MAX */
 	uint32_t plan_to;
 	struct ahead inbox_ahead[PLAN_MAX]; /* the same of the copies that wait in the inbox */
@@ -194,8 +193,6 @@ void shard_use_rules(struct shard *s);                  /* the present ones, if 
 void cohort_cause(struct shard *s, const struct copy *c);
 /* Behind the alerts that were raised: their numbers, as far as the record knows them. */
 void cohort_advise(struct shard *s, const struct subject *sub);
-/* The answer to COPY_CHECK: the other numbers that the record of the cohort knows, those that were flagged themselves first. Nothing if it knows none. */
-void cohort_check(struct shard *s, const struct subject *sub, const struct copy *c);
 
 /* ---- copies.c ---- */
 

@@ -193,9 +193,8 @@ struct event_advisory {
 	const char *topic;
 	struct slice detail;
 	struct slice detail_json; /* if present: an object in place of the text */
-	/* cohort_numbers: which rule asks; cohort_check: of which number's quarantine. And the numbers, best match first; `detail` is not read */
+	/* cohort_numbers: which rule asks, and the numbers, best match first; `detail` is not read */
 	struct slice rule, mode;
-	struct slice check_id, asked;
 	const struct event_cohort_number *numbers;
 	uint32_t number_cnt;
 };

@@ -322,17 +322,10 @@ static void write_number(struct json *j, const struct event_number *n)
 static void write_cohort_numbers(struct json *j, const struct event_advisory *a)
 {
 	json_open(j, '{');
-	if (a->check_id.p) {
-		json_key(j, "check_id");
-		json_text(j, a->check_id);
-		json_key(j, "number");
-		json_text(j, a->asked);
-	} else {
-		json_key(j, "rule");
-		json_text(j, a->rule);
-		json_key(j, "mode");
-		json_text(j, a->mode);
-	}
+	json_key(j, "rule");
+	json_text(j, a->rule);
+	json_key(j, "mode");
+	json_text(j, a->mode);
 	json_key(j, "part");
 	json_int(j, 1);
 	json_key(j, "parts");

@@ -155,26 +155,6 @@ static void event_of_a_copy_is_in_the_commit_of_its_mark(void **state)
 	rig_close(&r);
 }
 
-static void quarantine_of_a_number_names_the_others_of_its_block_once(void **state)
-{
-	struct rig r;
-	struct outlet outlet;
-	(void)state;
-	open_with(&r, &outlet, "groups: [{name: g, rules: [{alert: busy, expr: 'calls[\"1h\"] >= 2', action: quarantine}]}]\n");
-	block_calls(&r, 0, 3, T0);
-	block_calls(&r, 3, 1, T0 + 10 * MINUTE);
-	said(&r, 1, "transition.v1 +15551230");
-	said(&r, 1, "advisory.v1 block:+15551230 ");
-	said(&r, 1, "\"topic\":\"cohort_check\",\"detail\":{\"check_id\":\"+15551230000@2025-01-21T");
-	said(&r, 1, "\"number\":\"+15551230000\",\"part\":1,\"parts\":1,\"numbers\":[{\"number\":\"+1555123000");
-	said(&r, 0, "\"numbers\":[{\"number\":\"+15551230000\"");
-	uint64_t events = r.sent.events;
-	deliver_from(&r, 0); /* again */
-	settle(&r);
-	assert_int_equal(r.sent.events, events);
-	rig_close(&r);
-}
-
 static void flagged_numbers_make_the_rule_of_their_block_fire(void **state)
 {
 	struct rig r;
@@ -411,7 +391,6 @@ int main(void)
 		cmocka_unit_test(alert_of_a_block_is_found_again_in_the_store_and_resolves_by_timer),
 		cmocka_unit_test(copies_sent_again_do_not_fire_twice),
 		cmocka_unit_test(event_of_a_copy_is_in_the_commit_of_its_mark),
-		cmocka_unit_test(quarantine_of_a_number_names_the_others_of_its_block_once),
 		cmocka_unit_test(flagged_numbers_make_the_rule_of_their_block_fire),
 		cmocka_unit_test(timers_of_a_cohort_fire_before_later_copies),
 		cmocka_unit_test(copy_behind_a_fact_sets_no_timer_that_has_fired),
