@@ -606,11 +606,6 @@ def without_numbers(events):
     return {k: e for k, e in events.items() if e["topic"] != "numbers"}
 
 
-def of_numbers(events):
-    """Less what cohorts say: that depends on when copies come."""
-    return {k: e for k, e in events.items() if e["subject"].startswith("+")}
-
-
 def dead_places(config):
     """place -> (code, key, value). The same place said twice must be the same."""
     found = {}

@@ -4,7 +4,7 @@ equal byte for byte, events by id and content."""
 import json
 import re
 
-from harness import PARTITIONS, compare, expect, of_numbers, replay_events, wait_until
+from harness import PARTITIONS, compare, expect, replay_events, wait_until
 
 RELAY_OFF = 'relay: {called: "off", account: false, trunk: false, block: false}\n'
 RULES = """\
@@ -144,7 +144,7 @@ def test_matrix_relay_on(env):
     dump, events = replayed(env, config, path, file, "out")
     Lives(env, config, control, (0.4, 0.8))
     config.wait_said()
-    compare("events of live against replay", of_numbers(config.events()), of_numbers(events))
+    compare("events of live against replay", config.events(), events)
     mine = env.verb("state", "dump", "--subjects", "-c", config.path)
     counted = ("kind", "first_seen", "lifetime", "phase", "episode", "phase_since", "flags", "open_alerts")
     plain = [{o["subject"]: {k: o[k] for k in counted} for o in map(json.loads, text.splitlines())} for text in (mine, dump)]
