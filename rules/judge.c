@@ -249,11 +249,6 @@ static void count_call(struct turn *t, const struct cdr *call, const struct judg
 	struct life_day *d = base->day;
 	d->calls++;
 	d->fresh += !known;
-	if (call->answered) {
-		d->answered++;
-		d->shorts += call->talk_ms < t->policy->limited_talk_s * SECOND_MS;
-		d->talk_s += (uint32_t)(call->talk_ms / 1000);
-	}
 	if (!base->before && l->block_ms != TIME_NONE && call->event_ms > l->block_ms) {
 		l->block_calls++;
 		l->block_answered += call->answered;

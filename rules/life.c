@@ -2,7 +2,7 @@
 /* Stored forms of what life.h has.
  *
  *   life      flags (1 byte: 1 before, 2 first rest, 4 breach, 8 block, 16 begin), before (1 byte), times (zig-zag, the first, then behind it), block's calls and
- *             answered, apart, days (varint); of each: day (zig-zag), flags (1 byte: 1 before, 2 open), said (1 byte), its end if open, calls, answered, fresh, shorts, talk
+ *             answered, apart, days (varint); of each: day (zig-zag), flags (1 byte: 1 before, 2 open), said (1 byte), its end if open, calls, fresh
  *   contacts  flags (1 byte: 1 incomplete), exact (varint, then 7 bytes each), prints (varint, then 4 bytes each, ascending),
  *             listed (varint, then 7 bytes and 1 byte each: removed)
  *
@@ -68,12 +68,8 @@ static void decode_day(struct reader *r, struct life_day *d)
 	*d = (struct life_day){.day = (int32_t)day, .before = flags & DAY_BEFORE, .said = reader_u8(r)};
 	d->end_ms = read_time(r, flags & DAY_OPEN);
 	d->calls = read_count(r);
-	d->answered = read_count(r);
 	d->fresh = read_count(r);
-	d->shorts = read_count(r);
-	d->talk_s = read_count(r);
-	if (day < -4000000 || day > 4000000 || flags > 3 || d->said >> VIOLATION_CNT || d->answered > d->calls || d->fresh > d->calls ||
-	    d->shorts > d->answered)
+	if (day < -4000000 || day > 4000000 || flags > 3 || d->said >> VIOLATION_CNT || d->fresh > d->calls)
 		r->bad = true;
 }
 
@@ -126,10 +122,7 @@ void life_encode(const struct life *l, struct buf *out)
 		if (d->end_ms != TIME_NONE)
 			buf_put_zigzag(out, d->end_ms);
 		buf_put_varint(out, d->calls);
-		buf_put_varint(out, d->answered);
 		buf_put_varint(out, d->fresh);
-		buf_put_varint(out, d->shorts);
-		buf_put_varint(out, d->talk_s);
 	}
 }
 

@@ -26,13 +26,11 @@ const char *violation_name(enum violation v);
 
 /* A local day of a phase on which calls were judged. */
 struct life_day {
-	int32_t day;                     /* since 1970-01-01 */
-	bool before;                     /* of the phase before the present one */
-	uint8_t said;                    /* violations that an event told of, a bit each */
-	int64_t end_ms;                  /* its end is yet to come, by timer; TIME_NONE: it has come, or nothing waits for it */
-	uint32_t calls, answered, fresh; /* judged; answered; to contacts not known */
-	uint32_t shorts;                 /* answered calls shorter than the policy has them */
-	uint32_t talk_s;
+	int32_t day;           /* since 1970-01-01 */
+	bool before;           /* of the phase before the present one */
+	uint8_t said;          /* violations that an event told of, a bit each */
+	int64_t end_ms;        /* its end is yet to come, by timer; TIME_NONE: it has come, or nothing waits for it */
+	uint32_t calls, fresh; /* judged; to contacts not known */
 };
 #define LIFE_DAYS 4 /* today and those that late calls may belong to */
 
